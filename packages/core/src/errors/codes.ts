@@ -1,0 +1,95 @@
+/** Who has to act on an error: the caller of an API, the tenant who owns the workflow, the operator of the installation. */
+export type Audience = "caller" | "tenant" | "operator";
+
+interface ErrorCodeEntry {
+  /** The HTTP status where the code answers a request; absent where it only explains a record. */
+  readonly http?: number;
+  readonly audience: Audience;
+  /** One sentence, stable, without data of the case. */
+  readonly title: string;
+}
+
+/**
+ * Every stable error code. docs/errors.md documents each one (a test compares them).
+ * A code is never renamed or given another meaning; a new case gets a new code.
+ */
+export const ERROR_CODES = {
+  // Requests to the admin API
+  VALIDATION_FAILED: { http: 400, audience: "caller", title: "The request does not fit its schema." },
+  MALFORMED_JSON: { http: 400, audience: "caller", title: "The body is not valid JSON." },
+  TENANT_REQUIRED: { http: 400, audience: "caller", title: "An agency key must name the tenant in the Fluxo-Tenant header." },
+  UNAUTHENTICATED: { http: 401, audience: "caller", title: "The API key is missing, unknown, expired or revoked." },
+  SCOPE_MISSING: { http: 403, audience: "caller", title: "The API key does not carry the scope that this operation needs." },
+  NOT_FOUND: { http: 404, audience: "caller", title: "There is no such resource for this key." },
+  METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The resource does not answer this method." },
+  NAME_TAKEN: { http: 409, audience: "caller", title: "Another resource has this name already." },
+  STATE_CONFLICT: { http: 409, audience: "caller", title: "The resource is not in a state that allows this." },
+  WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
+  PRECONDITION_FAILED: { http: 412, audience: "caller", title: "The resource changed since the version that the request names." },
+  BODY_TOO_LARGE: { http: 413, audience: "caller", title: "The body is larger than allowed." },
+  UNSUPPORTED_MEDIA_TYPE: { http: 415, audience: "caller", title: "The content type is not accepted here." },
+  IDEMPOTENCY_KEY_REUSED: { http: 422, audience: "caller", title: "The idempotency key was used with another request." },
+  GRAPH_INVALID: { http: 422, audience: "caller", title: "The graph cannot be published as it is." },
+  RATE_LIMITED: { http: 429, audience: "caller", title: "Too many requests." },
+  INTERNAL: { http: 500, audience: "operator", title: "Fluxo failed on its own account." },
+  UNAVAILABLE: { http: 503, audience: "operator", title: "A store that Fluxo needs does not answer right now." },
+
+  // Requests to a hook
+  HOOK_NOT_FOUND: { http: 404, audience: "caller", title: "No published webhook has this token." },
+  HOOK_METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The webhook does not accept this method." },
+  HOOK_UNAUTHENTICATED: { http: 401, audience: "caller", title: "The request lacks the credentials that the webhook asks for, or they are wrong." },
+  HOOK_SIGNATURE_INVALID: { http: 401, audience: "caller", title: "The signature does not match the body." },
+  HOOK_TIMESTAMP_REJECTED: { http: 401, audience: "caller", title: "The signed timestamp is missing or outside the tolerance." },
+  DELIVERY_ID_INVALID: { http: 400, audience: "caller", title: "The delivery id header is missing, empty or too long." },
+
+  // What is wrong with a graph
+  GRAPH_WITHOUT_TRIGGER: { audience: "tenant", title: "A graph needs at least one trigger node." },
+  NODE_ID_DUPLICATE: { audience: "tenant", title: "Two nodes have the same id." },
+  ALIAS_DUPLICATE: { audience: "tenant", title: "An alias is used twice or is the id of another node." },
+  NAME_RESERVED: { audience: "tenant", title: "The name is a root of the template context." },
+  NODE_TYPE_UNKNOWN: { audience: "tenant", title: "The catalog has no such node type." },
+  EDGE_DANGLING: { audience: "tenant", title: "An edge names a node that does not exist." },
+  EDGE_DUPLICATE: { audience: "tenant", title: "Two edges are the same." },
+  EDGE_INTO_TRIGGER: { audience: "tenant", title: "A trigger node cannot have an incoming edge." },
+  PORT_UNKNOWN: { audience: "tenant", title: "An edge leaves from a port that its node does not have." },
+  GRAPH_CYCLE: { audience: "tenant", title: "The edges form a cycle." },
+  NODE_UNREACHABLE: { audience: "tenant", title: "No trigger leads to this node." },
+  PARAMS_INVALID: { audience: "tenant", title: "The parameters of a node do not fit its schema." },
+  TEMPLATE_SYNTAX: { audience: "tenant", title: "A template cannot be read." },
+  TEMPLATE_REFERENCE_UNKNOWN: { audience: "tenant", title: "A template names something that can never be there." },
+
+  // Why an execution was refused before it started
+  WORKFLOW_INACTIVE: { audience: "tenant", title: "The workflow is not active." },
+  TENANT_SUSPENDED: { audience: "tenant", title: "The tenant is suspended." },
+  QUOTA_EXCEEDED: { audience: "tenant", title: "The plan's executions of this window are used up." },
+  NODE_NOT_IN_PLAN: { audience: "tenant", title: "The workflow uses a node type that the plan does not include." },
+  TOO_MANY_NODES: { audience: "tenant", title: "The workflow has more nodes than the plan allows." },
+
+  // Why a node or an execution failed
+  TEMPLATE_REFERENCE_MISSING: { audience: "tenant", title: "A template names a value that is not there." },
+  TEMPLATE_VALUE_REFUSED: { audience: "tenant", title: "A template's filter cannot be applied to the value." },
+  STOPPED_BY_WORKFLOW: { audience: "tenant", title: "A stop node ended the execution." },
+  NODE_TIMEOUT: { audience: "tenant", title: "The node did not finish in time." },
+  CONNECTION_FAILED: { audience: "tenant", title: "The provider could not be reached." },
+  PROVIDER_RATE_LIMITED: { audience: "tenant", title: "The provider asks to slow down." },
+  PROVIDER_FAILED: { audience: "tenant", title: "The provider failed on its own account." },
+  PROVIDER_REJECTED: { audience: "tenant", title: "The provider refused the request." },
+  CREDENTIAL_REJECTED: { audience: "tenant", title: "The provider refused the credentials." },
+  ADDRESS_REFUSED: { audience: "tenant", title: "The address is not a public one, so it is never called." },
+  RESPONSE_TOO_LARGE: { audience: "tenant", title: "The provider's answer is larger than allowed." },
+  SIDE_EFFECT_UNCERTAIN: { audience: "tenant", title: "A worker died while the node acted, and the node must not be repeated." },
+  OUTPUT_TOO_LARGE: { audience: "tenant", title: "The output of a node is larger than allowed." },
+  OUTPUT_INVALID: { audience: "operator", title: "A node's output does not fit its own schema." },
+  EXECUTION_TOO_LARGE: { audience: "tenant", title: "The outputs of the execution together are larger than allowed." },
+  NODE_INTERNAL: { audience: "operator", title: "A node failed in a way that it does not know." },
+  EXECUTION_UNREADABLE: { audience: "operator", title: "The recorded execution cannot be continued by this worker." },
+  EXECUTION_CANCELED: { audience: "tenant", title: "The execution was canceled." },
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Codes that answer a request. */
+export type RequestErrorCode = { [C in ErrorCode]: (typeof ERROR_CODES)[C] extends { http: number } ? C : never }[ErrorCode];
+
+/** Codes with which enforcement blocks an execution. */
+export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES";

@@ -1,0 +1,46 @@
+import type { z } from "zod";
+
+/** Tiers from the smallest to the largest; a plan of a tier includes the node types of all tiers before it. */
+export const TIERS = ["FREE", "STARTER", "PRO", "AGENCY"] as const;
+export type Tier = (typeof TIERS)[number];
+
+/** The default retry policy of a node type: `never`, or `transient` (rate limit, connection, timeout, server errors). */
+export type RetryClass = "never" | "transient";
+
+/**
+ * `none`: running it again changes nothing outside. `keyed`: it acts outside and hands over a key that stays the same over attempts.
+ * An action that its provider cannot recognise by key asks for an intent row before it acts (see `guardsRepeat`).
+ */
+export type SideEffect = "none" | "keyed";
+
+/** The data contract of a node type: everything about it but how it runs. */
+export interface NodeDefinition<P extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  readonly type: string;
+  readonly kind: "trigger" | "flow" | "data" | "action";
+  readonly title: string;
+  /** Markdown shown in the catalog and in the generated docs. */
+  readonly docs: string;
+  readonly tier: Tier;
+  /** The parameters after templates are filled in. */
+  readonly params: P;
+  readonly output: O;
+  /** Output ports for the parameters as saved (templates not filled in). `error` exists on every node with `onError: "branch"`. */
+  readonly ports: (rawParams: Readonly<Record<string, unknown>>) => readonly string[];
+  readonly retryClass: RetryClass;
+  readonly sideEffect: SideEffect;
+  /** Whether, with these parameters, an attempt of unknown outcome must not be repeated: the engine then writes an intent first. */
+  readonly guardsRepeat?: (rawParams: Readonly<Record<string, unknown>>) => boolean;
+  /** The outside system it talks to, as failure ranking groups it; null for none. */
+  readonly integration: string | null;
+  readonly defaultTimeoutMs: number;
+  /** Valid parameters, each with a line that says what they do; a contract test parses them. */
+  readonly examples: readonly { readonly title: string; readonly params: z.input<P> }[];
+}
+
+/** Keeps the exact schema types of a definition while checking its shape. */
+export function defineNode<P extends z.ZodType, O extends z.ZodType>(definition: NodeDefinition<P, O>): NodeDefinition<P, O> {
+  return definition;
+}
+
+/** Ports of a node that does not branch. */
+export const MAIN_PORT = ["main"] as const;

@@ -1,0 +1,27 @@
+/** One outbound request of a node. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly timeoutMs: number;
+  readonly maxResponseBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names; a repeated header is joined with ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+}
+
+/**
+ * The only way out to a host that a tenant chose. Any HTTP status is an answer, not an error.
+ * @throws NodeError ADDRESS_REFUSED, CONNECTION_FAILED, NODE_TIMEOUT or RESPONSE_TOO_LARGE.
+ */
+export interface HttpPort {
+  send(request: HttpRequest): Promise<HttpResponse>;
+}

@@ -1,0 +1,29 @@
+import { defineConfig } from "vitest/config";
+
+/** `unit` needs nothing but Node; `store` and `e2e` run against real PostgreSQL, Redis and Inngest that their global setup starts. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "control-plane/src/**/*.test.ts", "worker/src/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"] } },
+      {
+        test: {
+          name: "store",
+          include: ["{prisma,control-plane,worker}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts"],
+          globalSetup: ["test/support/stores-setup.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/support/system-setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
