@@ -1,0 +1,52 @@
+import type { z } from "zod";
+import { jsonPointer } from "../json-pointer.ts";
+import type { NodeDefinition } from "../node/definition.ts";
+import { hasTemplate } from "../templates/parse.ts";
+import type { GraphNode } from "./graph.ts";
+import type { GraphIssue } from "./issue.ts";
+
+/**
+ * What the node type's schema says about parameters as saved. What a template will fill in is not judged; a trigger's parameters
+ * are read before there is an execution, so no template will ever fill them in.
+ */
+export function findParamsIssues(node: GraphNode, index: number, definition: NodeDefinition): GraphIssue[] {
+  const result = definition.params.safeParse(node.params);
+  const found = result.success ? [] : result.error.issues;
+  return found.flatMap((issue): GraphIssue[] => {
+    if (definition.kind !== "trigger" && canBeFilledIn(issue, node.params)) {
+      return [];
+    }
+    return [{ code: "PARAMS_INVALID", nodeId: node.id, path: jsonPointer(["nodes", index, "params", ...issue.path]), message: issue.message }];
+  });
+}
+
+/** Keys are no templates, so an unknown key stays unknown. */
+function canBeFilledIn(issue: z.core.$ZodIssue, params: unknown): boolean {
+  return issue.code !== "unrecognized_keys" && containsTemplate(valueAt(params, issue.path));
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null) {
+      return undefined;
+    }
+    value = Object.getOwnPropertyDescriptor(value, key)?.value;
+  }
+  return value;
+}
+
+function containsTemplate(root: unknown): boolean {
+  const pending = [root];
+  for (const value of pending) {
+    if (typeof value === "string" && hasTemplate(value)) {
+      return true;
+    }
+    if (typeof value === "object" && value !== null) {
+      for (const member of Object.values(value)) {
+        pending.push(member);
+      }
+    }
+  }
+  return false;
+}

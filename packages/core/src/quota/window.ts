@@ -1,0 +1,51 @@
+/** A span of time: from `start` on, up to but without `end`. */
+export interface Window {
+  readonly start: Date;
+  readonly end: Date;
+}
+
+/** No zone was ever further from UTC than this. */
+const MAX_OFFSET_MS = 16 * 3_600_000;
+
+/**
+ * The calendar month, in an IANA time zone, that an instant lies in. It begins at the first second of the month on the zone's clocks, which is not
+ * midnight where a clock change skips it. Windows follow each other without gap or overlap. Good for as long as it lasts: callers may keep it.
+ * @throws RangeError when the zone is unknown or the instant invalid.
+ */
+export function monthWindow(instant: Date, timeZone: string): Window {
+  const monthAt = monthReader(timeZone);
+  const month = monthAt(instant.getTime());
+  let start = startOfMonth(month, monthAt);
+  let end = startOfMonth(month + 1, monthAt);
+  // Where a clock goes back over the end of a month, the last hour of the old month comes again after the new one began.
+  for (let next = month + 2; instant.getTime() >= end; next += 1) {
+    start = end;
+    end = startOfMonth(next, monthAt);
+  }
+  return { start: new Date(start), end: new Date(end) };
+}
+
+/** Tells the month that a zone's calendars show at an instant (ms), counted from January of year 0. */
+function monthReader(timeZone: string): (instantMs: number) => number {
+  const format = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", { timeZone, year: "numeric", month: "numeric" });
+  return (instantMs) => {
+    const fields = new Map(format.formatToParts(instantMs).map(({ type, value }) => [type, Number(value)]));
+    return (fields.get("year") ?? 0) * 12 + (fields.get("month") ?? 1) - 1;
+  };
+}
+
+/** The first second at which the zone shows the month, by bisection around the month's start in UTC. */
+function startOfMonth(month: number, monthAt: (instantMs: number) => number): number {
+  const startUtcMs = Date.UTC(Math.floor(month / 12), month % 12, 1);
+  let beforeMs = startUtcMs - MAX_OFFSET_MS;
+  let reachedMs = startUtcMs + MAX_OFFSET_MS;
+  while (reachedMs - beforeMs > 1_000) {
+    const middleMs = beforeMs + Math.floor((reachedMs - beforeMs) / 2_000) * 1_000;
+    if (monthAt(middleMs) >= month) {
+      reachedMs = middleMs;
+    } else {
+      beforeMs = middleMs;
+    }
+  }
+  return reachedMs;
+}

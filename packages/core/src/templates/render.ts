@@ -1,0 +1,221 @@
+import { NodeError } from "../errors/node-error.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { jsonBytes } from "../size.ts";
+import { compileValue, type Compiled, type LocatedReference } from "./compile.ts";
+import type { TemplateContext } from "./context.ts";
+import { FILTERS, Refusal } from "./filters.ts";
+import { pathText, type Expression, type FilterCall, type PathPart, type Reference, type Template, type Term } from "./parse.ts";
+import { interpolated, isJsonObject, kindOf, MAX_TEXT_LENGTH } from "./values.ts";
+
+/** Most bytes of JSON that the expressions of one value may bring in together. */
+export const MAX_RENDERED_BYTES = 16 * 1024 * 1024;
+
+/** Most characters and elements that the filters of one value may read and make together. */
+export const MAX_FILTER_WORK = 32 * 1024 * 1024;
+
+/** Parameters whose templates are parsed once, to be filled in for many executions. */
+export interface CompiledParams {
+  /** Every reference, with the JSON pointer of the text that holds it. */
+  readonly references: readonly LocatedReference[];
+  /**
+   * The parameters with all templates filled in. Shares structure with the context: neither may be changed.
+   * @throws NodeError DATA: TEMPLATE_REFERENCE_MISSING, TEMPLATE_VALUE_REFUSED
+   */
+  render(context: TemplateContext): JsonObject;
+}
+
+/** Parses the templates of parameters. @throws NodeError DATA: TEMPLATE_SYNTAX; PARAMS_INVALID when nested deeper than 64 levels */
+export function compileTemplates(params: JsonObject): CompiledParams {
+  const { compiled, references } = compileOrThrow(params);
+  return {
+    references,
+    render: (context) => {
+      const rendered = render(compiled, context, new Budget());
+      return isJsonObject(rendered) ? rendered : {};
+    },
+  };
+}
+
+/** One value with all templates filled in; see `compileTemplates`. @throws NodeError DATA, as compiling and rendering do */
+export function renderValue(value: Json, context: TemplateContext): Json {
+  return render(compileOrThrow(value).compiled, context, new Budget());
+}
+
+function compileOrThrow(value: Json): { readonly compiled: Compiled; readonly references: readonly LocatedReference[] } {
+  const { compiled, references, problems } = compileValue(value);
+  const [problem] = problems;
+  if (problem !== undefined) {
+    throw problem.error;
+  }
+  return { compiled, references };
+}
+
+/** Bounds what references to the same large value, repeated, add up to: in size and in work. */
+class Budget {
+  #left = MAX_RENDERED_BYTES;
+  #work = MAX_FILTER_WORK;
+  readonly #sizes = new Map<Json, number>();
+
+  /** @throws NodeError TEMPLATE_VALUE_REFUSED when it is used up. */
+  spend(value: Json): void {
+    this.#left -= this.#sizeOf(value);
+    if (this.#left < 0) {
+      throw refused(`The templates would bring in more than ${MAX_RENDERED_BYTES} bytes.`);
+    }
+  }
+
+  /** @throws NodeError TEMPLATE_VALUE_REFUSED when it is used up. */
+  work(value: Json): void {
+    this.#work -= typeof value === "string" || Array.isArray(value) ? value.length : 0;
+    if (this.#work < 0) {
+      throw refused(`The filters would work through more than ${MAX_FILTER_WORK} characters.`);
+    }
+  }
+
+  #sizeOf(value: Json): number {
+    if (typeof value !== "object" || value === null) {
+      return typeof value === "string" ? value.length : 8;
+    }
+    const size = this.#sizes.get(value) ?? jsonBytes(value);
+    this.#sizes.set(value, size);
+    return size;
+  }
+}
+
+/** As deep as the compiled value, which has at most MAX_PARAMS_DEPTH levels. */
+function render(compiled: Compiled, context: TemplateContext, budget: Budget): Json {
+  switch (compiled.kind) {
+    case "constant":
+      return compiled.value;
+    case "template":
+      return renderTemplate(compiled.template, context, budget);
+    case "array":
+      return compiled.items.map((item) => render(item, context, budget));
+    case "object":
+      // fromEntries defines own properties, so that a key `__proto__` is a key like any other.
+      return Object.fromEntries(compiled.entries.map(([key, item]) => [key, render(item, context, budget)]));
+    default:
+      return compiled satisfies never;
+  }
+}
+
+/** A single expression keeps the type of its value; among others it becomes part of a text. */
+function renderTemplate(template: Template, context: TemplateContext, budget: Budget): Json {
+  const [only, ...others] = template;
+  if (only !== undefined && typeof only !== "string" && others.length === 0) {
+    const value = evaluate(only, context, budget);
+    budget.spend(value);
+    return value;
+  }
+  const pieces: string[] = [];
+  let length = 0;
+  for (const segment of template) {
+    const piece = typeof segment === "string" ? segment : interpolated(evaluate(segment, context, budget));
+    length += piece.length;
+    if (length > MAX_TEXT_LENGTH) {
+      throw refused(`A template would make a text of more than ${MAX_TEXT_LENGTH} characters.`);
+    }
+    pieces.push(piece);
+  }
+  const text = pieces.join("");
+  budget.spend(text);
+  return text;
+}
+
+/** A reference without a value, with the error to throw unless a `default` takes its place. */
+class Missing {
+  readonly error: NodeError;
+
+  constructor(error: NodeError) {
+    this.error = error;
+  }
+}
+
+/** A missing reference passes over the filters up to the next `default`. */
+function evaluate(expression: Expression, context: TemplateContext, budget: Budget): Json {
+  let value = valueOf(expression.source, context);
+  for (const filter of expression.filters) {
+    if (value instanceof Missing) {
+      value = filter.name === "default" ? (argumentsOf(filter, context)[0] ?? null) : value;
+    } else {
+      budget.work(typeof value === "string" ? value : null);
+      value = applyFilter(filter, value, expression, context);
+      budget.work(value);
+    }
+  }
+  return orThrow(value);
+}
+
+function applyFilter(filter: FilterCall, value: Json, expression: Expression, context: TemplateContext): Json {
+  if (filter.name === "default" && value !== null) {
+    return value;
+  }
+  const result = FILTERS.get(filter.name)?.apply(value, argumentsOf(filter, context));
+  if (result === undefined || result instanceof Refusal) {
+    const source = expression.source.kind === "reference" ? pathText(expression.source) : "a literal";
+    throw refused(`The filter "${filter.name}" cannot be applied to ${source}: it ${result?.reason ?? "does not exist"}.`);
+  }
+  return result;
+}
+
+function argumentsOf(filter: FilterCall, context: TemplateContext): Json[] {
+  return filter.args.map((argument) => orThrow(valueOf(argument, context)));
+}
+
+function orThrow(value: Json | Missing): Json {
+  if (value instanceof Missing) {
+    throw value.error;
+  }
+  return value;
+}
+
+function valueOf(term: Term, context: TemplateContext): Json | Missing {
+  return term.kind === "literal" ? term.value : resolve(term, context);
+}
+
+function resolve(reference: Reference, context: TemplateContext): Json | Missing {
+  let value = rootOf(reference, context);
+  if (value === undefined) {
+    return missing(reference, `the node "${reference.name}" has no output here`);
+  }
+  for (const [index, part] of reference.path.entries()) {
+    const next = memberOf(value, part);
+    if (next === undefined) {
+      return missing(reference, `${pathText(reference, index)} is ${kindOf(value)} without ${typeof part === "number" ? `element ${part}` : JSON.stringify(part)}`);
+    }
+    value = next;
+  }
+  return value;
+}
+
+function rootOf(reference: Reference, context: TemplateContext): Json | undefined {
+  switch (reference.scope) {
+    case "trigger":
+      return context.trigger;
+    case "execution":
+      return context.execution;
+    case "node":
+      return context.output(reference.name);
+    case "name":
+      return context.output(context.nodeOf(reference.name) ?? reference.name);
+    default:
+      return reference.scope satisfies never;
+  }
+}
+
+/** Own members only. In an array a key of digits is an index, in an object an index is a key. */
+function memberOf(value: Json, part: PathPart): Json | undefined {
+  if (Array.isArray(value)) {
+    return typeof part === "number" || /^\d{1,9}$/.test(part) ? value[Number(part)] : undefined;
+  }
+  return isJsonObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+}
+
+function missing(reference: Reference, reason: string): Missing {
+  const message = `The template names ${pathText(reference)}, which is not there: ${reason}.`;
+  return new Missing(new NodeError(message, { errorClass: "DATA", code: "TEMPLATE_REFERENCE_MISSING" }));
+}
+
+function refused(message: string): NodeError {
+  return new NodeError(message, { errorClass: "DATA", code: "TEMPLATE_VALUE_REFUSED" });
+}

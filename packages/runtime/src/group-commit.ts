@@ -1,0 +1,148 @@
+/** The queue is full: the caller answers that it is overloaded, instead of promising what it cannot keep. */
+export class OverloadedError extends Error {
+  override readonly name = "OverloadedError";
+  readonly code = "OVERLOADED";
+
+  constructor(maxQueued: number) {
+    super(`More than ${maxQueued} items are waiting to be written.`);
+  }
+}
+
+/** An item came after `drain`. */
+export class DrainedError extends Error {
+  override readonly name = "DrainedError";
+  readonly code = "DRAINED";
+
+  constructor() {
+    super("The group takes no more items, because the process stops.");
+  }
+}
+
+/** What one call of `flush` did; for metrics. */
+export interface FlushReport {
+  readonly size: number;
+  readonly durationMs: number;
+  readonly hasFailed: boolean;
+}
+
+export interface GroupCommitOptions<T, R> {
+  /** Writes all items together and resolves to their results in the same order; rejects when none was written. */
+  readonly flush: (items: readonly T[]) => Promise<readonly R[]>;
+  /** Most items of one flush. */
+  readonly maxBatch: number;
+  /** Most items that wait for a flush. */
+  readonly maxQueued: number;
+  /** Flushes that run at the same time; 1 when absent, which also keeps batches in order. */
+  readonly maxInFlight?: number;
+  /** Flush the items of a failed batch one by one, so that poison fails alone. Asks `isRetryable`, without which nothing is repeated. */
+  readonly retryRowByRow?: boolean;
+  /** Whether the error proves that nothing of the batch was written. A lost connection proves nothing. */
+  readonly isRetryable?: (error: unknown) => boolean;
+  readonly onFlush?: (report: FlushReport) => void;
+}
+
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Lets concurrent callers share one write. An idle group writes in the same turn of the event loop, after all callbacks of that turn, so that
+ * callers of one turn share a flush and a lone item waits for no timer. While `maxInFlight` flushes run, items queue for the next one:
+ * batches grow with the load by themselves.
+ */
+export class GroupCommit<T, R> {
+  readonly #options: GroupCommitOptions<T, R>;
+  readonly #maxInFlight: number;
+  #queue: Waiting<T, R>[] = [];
+  #inFlight = 0;
+  #isScheduled = false;
+  #isDraining = false;
+  #drained = Promise.withResolvers<undefined>();
+
+  /** @throws RangeError for bounds below 1, or for `retryRowByRow` without `isRetryable`. */
+  constructor(options: GroupCommitOptions<T, R>) {
+    this.#options = options;
+    this.#maxInFlight = options.maxInFlight ?? 1;
+    for (const bound of [options.maxBatch, options.maxQueued, this.#maxInFlight]) {
+      if (!Number.isInteger(bound) || bound < 1) throw new RangeError("maxBatch, maxQueued and maxInFlight must be whole numbers from 1.");
+    }
+    if (options.retryRowByRow === true && options.isRetryable === undefined) throw new RangeError("retryRowByRow needs isRetryable.");
+  }
+
+  /** How many items wait for a flush. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Adds an item; resolves to its own result once it is written. @throws OverloadedError, DrainedError, or what the flush of the item threw */
+  async add(item: T): Promise<R> {
+    if (this.#isDraining) throw new DrainedError();
+    if (this.#queue.length >= this.#options.maxQueued) throw new OverloadedError(this.#options.maxQueued);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ item, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Takes no more items and resolves when every item that was taken has its answer. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#endWhenDrained();
+    await this.#drained.promise;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#inFlight >= this.#maxInFlight) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      while (this.#queue.length > 0 && this.#inFlight < this.#maxInFlight) void this.#flushNext();
+    });
+  }
+
+  async #flushNext(): Promise<void> {
+    const batch = this.#queue.slice(0, this.#options.maxBatch);
+    this.#queue = this.#queue.slice(batch.length);
+    this.#inFlight += 1;
+    try {
+      await this.#flushBatch(batch);
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#queue.length > 0) this.#schedule();
+      this.#endWhenDrained();
+    }
+  }
+
+  async #flushBatch(batch: readonly Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await this.#write(batch.map((waiting) => waiting.item));
+      for (const [index, result] of results.entries()) batch[index]?.resolve(result);
+    } catch (error) {
+      const { retryRowByRow = false, isRetryable } = this.#options;
+      if (batch.length > 1 && retryRowByRow && isRetryable?.(error) === true) {
+        for (const waiting of batch) await this.#flushBatch([waiting]);
+      } else {
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+  }
+
+  async #write(items: readonly T[]): Promise<readonly R[]> {
+    const startedAt = performance.now();
+    let hasFailed = true;
+    try {
+      const results = await this.#options.flush(items);
+      if (results.length !== items.length) throw new Error(`A flush of ${items.length} items gave ${results.length} results.`);
+      hasFailed = false;
+      return results;
+    } finally {
+      this.#options.onFlush?.({ size: items.length, durationMs: performance.now() - startedAt, hasFailed });
+    }
+  }
+
+  #endWhenDrained(): void {
+    if (this.#isDraining && this.#queue.length === 0 && this.#inFlight === 0) this.#drained.resolve(undefined);
+  }
+}

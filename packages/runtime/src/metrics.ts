@@ -1,0 +1,114 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type OpenMetricsContentType, type PrometheusContentType, Registry } from "prom-client";
+
+interface CounterDefinition {
+  readonly kind: "counter";
+  readonly name: `fluxo_${string}_total`;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+interface GaugeDefinition {
+  readonly kind: "gauge";
+  readonly name: `fluxo_${string}`;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+interface HistogramDefinition {
+  readonly kind: "histogram";
+  readonly name: `fluxo_${string}`;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly buckets: readonly number[];
+}
+export type MetricDefinition = CounterDefinition | GaugeDefinition | HistogramDefinition;
+
+/** Seconds, for what answers a caller or a statement: 1 ms to 10 s. */
+const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+/** Seconds, for node attempts, which call providers: 5 ms to 5 min. */
+const SLOW_SECONDS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300] as const;
+/** Numbers of items in a batch. */
+const BATCH_ITEMS = [1, 2, 5, 10, 25, 50, 100, 250, 500] as const;
+
+/**
+ * Every in-process metric. They cover facts of this process only; business totals are exported from rollups, so that they equal SQL (invariant I11).
+ * Labels have few values by nature: routes are patterns, types come from the catalog, codes and classes from core. Never an id, a tenant or a message.
+ */
+export const METRICS = {
+  httpRequests: { kind: "counter", name: "fluxo_http_requests_total", help: "HTTP requests answered, by method, route pattern and status code.", labels: ["method", "route", "status"] },
+  httpRequestDuration: { kind: "histogram", name: "fluxo_http_request_duration_seconds", help: "Time from the head of a request to the end of its answer.", labels: ["method", "route"], buckets: FAST_SECONDS },
+  ingressAccepted: { kind: "counter", name: "fluxo_ingress_accepted_total", help: "Hook requests recorded as a new occurrence.", labels: [] },
+  ingressDuplicates: { kind: "counter", name: "fluxo_ingress_duplicates_total", help: "Hook requests answered with the execution that their key already had.", labels: [] },
+  ingressRefused: { kind: "counter", name: "fluxo_ingress_refused_total", help: "Hook requests refused, by error code.", labels: ["code"] },
+  intakeBatchSize: { kind: "histogram", name: "fluxo_intake_batch_size", help: "Occurrences written by one intake transaction.", labels: [], buckets: BATCH_ITEMS },
+  relaySent: { kind: "counter", name: "fluxo_relay_sent_total", help: "Outbox rows handed to Inngest, sends of the same row counted each time.", labels: [] },
+  relayFailed: { kind: "counter", name: "fluxo_relay_failed_total", help: "Outbox rows that a send to Inngest failed for; they stay due.", labels: [] },
+  outboxAge: { kind: "gauge", name: "fluxo_outbox_age_seconds", help: "Age of the oldest outbox row that is due and not sent, as this relay last saw it; 0 when none is.", labels: [] },
+  executionsStarted: { kind: "counter", name: "fluxo_executions_started_total", help: "Executions that this worker admitted and leased; a continued one counts again.", labels: [] },
+  executionsSettled: { kind: "counter", name: "fluxo_executions_settled_total", help: "Executions that this worker brought to a terminal status, by status.", labels: ["status"] },
+  nodeAttempts: { kind: "counter", name: "fluxo_node_attempts_total", help: "Attempts of nodes, by node type and error class (none for a success).", labels: ["node_type", "error_class"] },
+  nodeAttemptDuration: { kind: "histogram", name: "fluxo_node_attempt_duration_seconds", help: "Duration of attempts of nodes, by node type.", labels: ["node_type"], buckets: SLOW_SECONDS },
+  leasesLost: { kind: "counter", name: "fluxo_leases_lost_total", help: "Executions given up because another worker holds a higher epoch.", labels: [] },
+  groupCommitBatchSize: { kind: "histogram", name: "fluxo_group_commit_batch_size", help: "Items written by one flush, by group.", labels: ["group"], buckets: BATCH_ITEMS },
+  groupCommitDuration: { kind: "histogram", name: "fluxo_group_commit_duration_seconds", help: "Duration of flushes, by group.", labels: ["group"], buckets: FAST_SECONDS },
+} as const satisfies Record<string, MetricDefinition>;
+
+type Catalog = typeof METRICS;
+
+type MetricOf<D extends MetricDefinition> = D extends { readonly kind: "counter" }
+  ? Counter<D["labels"][number]>
+  : D extends { readonly kind: "gauge" }
+    ? Gauge<D["labels"][number]>
+    : Histogram<D["labels"][number]>;
+
+/** One prom-client metric per entry of the catalog, with its labels as types. */
+export type Metrics = { readonly [K in keyof Catalog]: MetricOf<Catalog[K]> };
+
+/** `value` of the `error_class` label of a successful attempt. */
+export const NO_ERROR_CLASS = "none";
+
+type MetricsRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
+
+/**
+ * A registry with a fixed format. The format is not negotiated per request: prom-client strips `_total` from the names of counters for good
+ * when it renders OpenMetrics, so a registry that switched would lose its names in the other format.
+ */
+export function createRegistry(format: "prometheus" | "openmetrics" = "prometheus"): MetricsRegistry {
+  if (format === "prometheus") return new Registry<PrometheusContentType>();
+  const registry = new Registry<OpenMetricsContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry;
+}
+
+/** Registers every metric of the catalog on `registry`. A metric without labels is exported as 0 from the start. */
+export function createMetrics(registry: MetricsRegistry): Metrics {
+  const created: { [key: string]: Counter | Gauge | Histogram } = {};
+  for (const [key, definition] of Object.entries(METRICS)) created[key] = createMetric(definition, registry);
+  if (hasEveryMetric(created)) return created;
+  throw new Error("The catalog and the created metrics differ.");
+}
+
+function hasEveryMetric(created: object): created is Metrics {
+  return Object.entries(METRICS).every(([key, definition]) => {
+    const metric: unknown = Object.getOwnPropertyDescriptor(created, key)?.value;
+    const kinds = { counter: Counter, gauge: Gauge, histogram: Histogram };
+    return metric instanceof kinds[definition.kind];
+  });
+}
+
+function createMetric(definition: MetricDefinition, registry: MetricsRegistry): Counter | Gauge | Histogram {
+  const common = { name: definition.name, help: definition.help, labelNames: [...definition.labels], registers: [registry] };
+  switch (definition.kind) {
+    case "counter":
+      return new Counter(common);
+    case "gauge":
+      return new Gauge(common);
+    case "histogram":
+      return new Histogram({ ...common, buckets: [...definition.buckets] });
+    default:
+      return definition satisfies never;
+  }
+}
+
+/** Adds Node's own metrics (memory, CPU, event-loop lag, garbage collection) as `fluxo_nodejs_…` and `fluxo_process_…`. */
+export function collectProcessMetrics(registry: MetricsRegistry): void {
+  collectDefaultMetrics({ register: registry as Registry, prefix: "fluxo_" });
+}

@@ -1,0 +1,138 @@
+-- fluxo_claim(tenant, ids, owner, lease, node tiers): admission and lease of a batch of one tenant's executions, before any node runs.
+-- Order of the checks: tenant active, workflow active, node count, node types of the tier, quota (reserved here), a concurrency slot.
+-- In:   ids of executions that may be QUEUED (start), WAITING and due (resume) or RUNNING with an expired lease (takeover); anything else is skipped,
+--       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog.
+-- Out:  per id: claimed (with the new epoch, the input and the journal so far), blocked (with the reason), starved (no slot: stays as it is and the
+--       next settle wakes it) or skipped.
+-- Locks: the tenant's slot row first, then executions by id; every function that takes both keeps this order.
+-- Time: the database's clock, read after the locks are held.
+CREATE OR REPLACE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb)
+RETURNS TABLE (execution_id uuid, outcome text, reason text, epoch int, version_id uuid, workflow_id uuid, trigger_node_id text, input jsonb,
+               queued_at timestamptz, started_at timestamptz, is_canceled boolean, journal jsonb)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_now timestamptz;
+  v_tenant record;
+  v_used int;
+  v_free int;
+  v_window_start timestamptz;
+  v_window_end timestamptz;
+  v_counted int;
+  v_quota_left int;
+  v_refusal text;
+  v_claimed uuid[] := '{}';
+  v_slotted uuid[] := '{}';
+  v_reserved uuid[] := '{}';
+  v_starved uuid[] := '{}';
+  v_blocked uuid[] := '{}';
+  v_reasons text[] := '{}';
+  v_messages text[] := '{}';
+  r record;
+BEGIN
+  PERFORM set_config('app.tenant_id', p_tenant::text, true);
+  SELECT used INTO v_used FROM concurrency_slots WHERE tenant_id = p_tenant FOR UPDATE;
+  IF NOT FOUND THEN
+    INSERT INTO concurrency_slots (tenant_id) VALUES (p_tenant) ON CONFLICT DO NOTHING;
+    SELECT used INTO v_used FROM concurrency_slots WHERE tenant_id = p_tenant FOR UPDATE;
+  END IF;
+  PERFORM 1 FROM executions e WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
+  v_now := clock_timestamp();
+
+  SELECT t.status, t.time_zone, p.name AS plan_name, p.tier_rank, p.executions_per_month, p.nodes_per_workflow_max, p.concurrency_max
+  INTO STRICT v_tenant FROM tenants t JOIN plans p ON p.id = t.plan_id WHERE t.id = p_tenant;
+  v_window_start := date_trunc('month', v_now AT TIME ZONE v_tenant.time_zone) AT TIME ZONE v_tenant.time_zone;
+  v_window_end := (date_trunc('month', v_now AT TIME ZONE v_tenant.time_zone) + interval '1 month') AT TIME ZONE v_tenant.time_zone;
+  SELECT u.used + u.reserved INTO v_counted FROM usage_windows u
+  WHERE u.tenant_id = p_tenant AND u.metric = 'executions' AND u.window_start = v_window_start;
+  v_quota_left := v_tenant.executions_per_month - coalesce(v_counted, 0);
+  v_free := v_tenant.concurrency_max - v_used;
+
+  FOR r IN
+    SELECT e.id, w.is_active, v.node_count, denied.types AS denied_types,
+           CASE WHEN e.status = 'QUEUED' THEN 'start'
+                WHEN e.status = 'WAITING' AND e.reason <> 'QUOTA' AND e.resume_at <= v_now THEN 'resume'
+                WHEN e.status = 'RUNNING' AND e.lease_until < v_now THEN 'takeover' END AS kind
+    FROM executions e
+    JOIN workflows w ON w.tenant_id = p_tenant AND w.id = e.workflow_id
+    JOIN workflow_versions v ON v.tenant_id = p_tenant AND v.id = e.version_id
+    LEFT JOIN LATERAL (SELECT string_agg(t, ', ' ORDER BY t) AS types FROM unnest(v.node_types) t WHERE (p_node_tiers ->> t)::int > v_tenant.tier_rank) denied ON true
+    WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids)
+    ORDER BY (e.status = 'RUNNING') DESC, (e.status = 'WAITING') DESC, e.queued_at, e.id
+  LOOP
+    CONTINUE WHEN r.kind IS NULL;
+    IF r.kind = 'takeover' THEN
+      v_claimed := v_claimed || r.id;
+      CONTINUE;
+    END IF;
+    v_refusal := CASE WHEN r.kind = 'resume' THEN NULL
+                      WHEN v_tenant.status <> 'ACTIVE' THEN 'TENANT_SUSPENDED'
+                      WHEN NOT r.is_active THEN 'WORKFLOW_INACTIVE'
+                      WHEN r.node_count > v_tenant.nodes_per_workflow_max THEN 'TOO_MANY_NODES'
+                      WHEN r.denied_types IS NOT NULL THEN 'NODE_NOT_IN_PLAN'
+                      WHEN v_quota_left <= 0 THEN 'QUOTA_EXCEEDED' END;
+    IF v_refusal IS NOT NULL THEN
+      v_blocked := v_blocked || r.id;
+      v_reasons := v_reasons || v_refusal;
+      v_messages := v_messages || CASE v_refusal
+        WHEN 'TENANT_SUSPENDED' THEN 'The tenant is suspended.'
+        WHEN 'WORKFLOW_INACTIVE' THEN 'The workflow is not active.'
+        WHEN 'TOO_MANY_NODES' THEN format('The workflow has %s nodes; the plan %s allows %s.', r.node_count, v_tenant.plan_name, v_tenant.nodes_per_workflow_max)
+        WHEN 'NODE_NOT_IN_PLAN' THEN format('The plan %s does not include: %s.', v_tenant.plan_name, r.denied_types)
+        WHEN 'QUOTA_EXCEEDED' THEN format('The plan %s allows %s executions a month; they are used up until %s.', v_tenant.plan_name,
+                                          v_tenant.executions_per_month, to_char(v_window_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) END;
+    ELSIF v_free <= 0 THEN
+      v_starved := v_starved || r.id;
+    ELSE
+      v_free := v_free - 1;
+      v_claimed := v_claimed || r.id;
+      v_slotted := v_slotted || r.id;
+      IF r.kind = 'start' THEN
+        v_quota_left := v_quota_left - 1;
+        v_reserved := v_reserved || r.id;
+      END IF;
+    END IF;
+  END LOOP;
+
+  IF cardinality(v_blocked) > 0 THEN
+    UPDATE executions e SET status = 'BLOCKED', reason = b.reason, error_code = b.reason, error_message = b.message, completed_at = v_now, starved_at = NULL, updated_at = v_now
+    FROM unnest(v_blocked, v_reasons, v_messages) AS b(id, reason, message) WHERE e.tenant_id = p_tenant AND e.id = b.id;
+  END IF;
+  IF cardinality(v_starved) > 0 THEN
+    UPDATE executions e SET starved_at = coalesce(e.starved_at, v_now), updated_at = v_now WHERE e.tenant_id = p_tenant AND e.id = ANY (v_starved);
+  END IF;
+  IF cardinality(v_claimed) > 0 THEN
+    UPDATE executions e
+    SET status = 'RUNNING', reason = NULL, resume_at = NULL, started_at = coalesce(e.started_at, v_now), lease_owner = p_owner,
+        lease_until = v_now + make_interval(secs => p_lease_ms / 1000.0), lease_epoch = e.lease_epoch + 1, starved_at = NULL, updated_at = v_now
+    WHERE e.tenant_id = p_tenant AND e.id = ANY (v_claimed);
+  END IF;
+  IF cardinality(v_slotted) > 0 THEN
+    UPDATE concurrency_slots SET used = used + cardinality(v_slotted) WHERE tenant_id = p_tenant;
+  END IF;
+  IF cardinality(v_reserved) > 0 THEN
+    INSERT INTO usage_windows (tenant_id, metric, window_start, window_end, reserved)
+    VALUES (p_tenant, 'executions', v_window_start, v_window_end, cardinality(v_reserved))
+    ON CONFLICT (tenant_id, metric, window_start) DO UPDATE SET reserved = usage_windows.reserved + excluded.reserved;
+    INSERT INTO reservations (tenant_id, execution_id, metric, window_start, amount)
+    SELECT p_tenant, id, 'executions', v_window_start, 1 FROM unnest(v_reserved) AS id;
+  END IF;
+
+  RETURN QUERY
+  SELECT e.id, 'claimed', NULL::text, e.lease_epoch, e.version_id, e.workflow_id, e.trigger_node_id, coalesce(e.input, i.body), e.queued_at, e.started_at,
+         e.cancel_requested_at IS NOT NULL,
+         CASE WHEN e.lease_epoch > 1 THEN
+           (SELECT jsonb_agg(jsonb_build_object('nodeId', n.node_id, 'item', n.item, 'status', n.status, 'attempt', n.attempt, 'ports', n.ports,
+                                                'output', coalesce(n.output, o.body), 'failure', n.failure, 'attempts', n.attempts,
+                                                'startedAt', n.started_at, 'resumeAt', n.resume_at, 'reason', n.reason) ORDER BY n.position, n.item)
+            FROM node_executions n LEFT JOIN payloads o ON o.tenant_id = p_tenant AND o.id = n.output_ref
+            WHERE n.tenant_id = p_tenant AND n.execution_id = e.id) END
+  FROM executions e LEFT JOIN payloads i ON i.tenant_id = p_tenant AND i.id = e.input_ref
+  WHERE e.tenant_id = p_tenant AND e.id = ANY (v_claimed)
+  ORDER BY e.queued_at, e.id;
+  RETURN QUERY
+  SELECT x.id, CASE WHEN x.id = ANY (v_blocked) THEN 'blocked' WHEN x.id = ANY (v_starved) THEN 'starved' ELSE 'skipped' END,
+         v_reasons[array_position(v_blocked, x.id)], NULL::int, NULL::uuid, NULL::uuid, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, false, NULL::jsonb
+  FROM unnest(p_ids) AS x(id) WHERE x.id <> ALL (v_claimed);
+END $$;
+REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb) TO fluxo_app;

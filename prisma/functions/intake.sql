@@ -1,0 +1,62 @@
+-- fluxo_intake(rows): the one door by which occurrences become executions (I1, I2).
+-- In:   a JSON array of { idx, tenantId, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt };
+--       rows may belong to many tenants: each tenant's rows are written under that tenant's row-level security.
+-- Out:  one row per element: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
+--       fingerprint; the id of the first) or gone (no such enabled trigger with a published version).
+-- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
+CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
+RETURNS TABLE (idx int, outcome text, execution_id uuid)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_outer text := current_setting('app.tenant_id', true);
+  v_tenant uuid;
+BEGIN
+  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+    PERFORM set_config('app.tenant_id', v_tenant::text, true);
+
+    WITH given AS (
+      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r("tenantId" uuid, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
+                                                      "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz)
+      WHERE r."tenantId" = v_tenant
+    ), target AS (
+      SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, p.concurrency_class
+      FROM given g
+      JOIN triggers t ON t.tenant_id = v_tenant AND t.id = g."triggerId" AND t.is_enabled
+      JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL
+      JOIN tenants te ON te.id = v_tenant
+      JOIN plans p ON p.id = te.plan_id
+    ), taken AS (
+      INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, execution_id, fingerprint, occurred_at)
+      SELECT v_tenant, "triggerId", "occurrenceKey", 'ACCEPTED', "executionId", "fingerprint", "occurredAt" FROM target
+      ORDER BY "triggerId", "occurrenceKey"
+      ON CONFLICT DO NOTHING
+      RETURNING occurrences.execution_id
+    ), made AS (
+      INSERT INTO executions (tenant_id, id, workflow_id, version_id, trigger_id, trigger_node_id, occurrence_key, status, concurrency_class, input, input_ref)
+      SELECT v_tenant, g."executionId", g.workflow_id, g.published_version_id, g."triggerId", g.node_id, g."occurrenceKey", 'QUEUED', g.concurrency_class,
+             g."input", g."inputRef"
+      FROM target g JOIN taken k ON k.execution_id = g."executionId"
+      RETURNING executions.id, executions.input_ref, executions.concurrency_class
+    ), stored AS (
+      INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
+      SELECT v_tenant, m.input_ref, m.id, g."inputBytes", g."inputBody" FROM made m JOIN given g ON g."executionId" = m.id WHERE m.input_ref IS NOT NULL
+    )
+    INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id)
+    SELECT v_tenant, m.id, m.concurrency_class, m.id::text FROM made m ORDER BY m.id;
+
+    RETURN QUERY
+    SELECT r."idx",
+           CASE WHEN o.execution_id IS NULL THEN 'gone'
+                WHEN o.execution_id = r."executionId" THEN 'accepted'
+                WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'
+                ELSE 'duplicate' END,
+           o.execution_id
+    FROM jsonb_to_recordset(p_rows) AS r("idx" int, "tenantId" uuid, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "fingerprint" text)
+    LEFT JOIN occurrences o ON o.tenant_id = v_tenant AND o.trigger_id = r."triggerId" AND o.occurrence_key = r."occurrenceKey"
+    WHERE r."tenantId" = v_tenant;
+  END LOOP;
+  PERFORM set_config('app.tenant_id', coalesce(v_outer, ''), true);
+  PERFORM pg_notify('fluxo_outbox', '');
+END $$;
+REVOKE ALL ON FUNCTION fluxo_intake(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_intake(jsonb) TO fluxo_app;

@@ -1,0 +1,52 @@
+-- fluxo_record(rows): writes journal rows of many executions in one statement (I4, I5).
+-- In:   a JSON array of { tenantId, executionId, epoch, nodeId, item, position, nodeType, nodeName, integration, status, attempt, ports,
+--       output | outputRef + outputBody + outputBytes, failure, attempts, startedAt, completedAt, resumeAt, reason }.
+-- Out:  the ids of the fenced executions: their lease ran out or belongs to a later epoch, and nothing was written for them.
+-- Fence: the execution row is share-locked while its epoch and lease are checked, so no takeover can happen between the check and the commit.
+--        A row that tells of a finished node is never overwritten.
+CREATE OR REPLACE FUNCTION fluxo_record(p_rows jsonb)
+RETURNS TABLE (execution_id uuid)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_tenant uuid;
+  v_held uuid[];
+BEGIN
+  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+    PERFORM set_config('app.tenant_id', v_tenant::text, true);
+    WITH held AS (
+      SELECT e.id FROM executions e
+      WHERE e.tenant_id = v_tenant
+        AND (e.id, e.lease_epoch) IN (SELECT (r ->> 'executionId')::uuid, (r ->> 'epoch')::int FROM jsonb_array_elements(p_rows) r WHERE (r ->> 'tenantId')::uuid = v_tenant)
+        AND e.status = 'RUNNING' AND e.lease_until > clock_timestamp()
+      ORDER BY e.id FOR SHARE
+    )
+    SELECT coalesce(array_agg(id), '{}') INTO v_held FROM held;
+
+    WITH given AS (
+      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r(
+        "tenantId" uuid, "executionId" uuid, "epoch" int, "nodeId" text, "item" int, "position" int, "nodeType" text, "nodeName" text, "integration" text, "status" text,
+        "attempt" int, "ports" text[], "output" jsonb, "outputRef" uuid, "outputBody" jsonb, "outputBytes" int, "failure" jsonb, "attempts" jsonb,
+        "startedAt" timestamptz, "completedAt" timestamptz, "resumeAt" timestamptz, "reason" text)
+      WHERE r."tenantId" = v_tenant AND r."executionId" = ANY (v_held)
+    ), stored AS (
+      INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
+      SELECT v_tenant, "outputRef", "executionId", "outputBytes", "outputBody" FROM given WHERE "outputRef" IS NOT NULL
+    )
+    INSERT INTO node_executions AS n (tenant_id, execution_id, node_id, item, position, node_type, node_name, integration, status, attempt, ports, output, output_ref,
+                                      failure, attempts, started_at, completed_at, resume_at, reason, epoch)
+    SELECT v_tenant, "executionId", "nodeId", "item", "position", "nodeType", "nodeName", "integration", "status", "attempt", coalesce("ports", '{}'), "output", "outputRef",
+           "failure", coalesce("attempts", '[]'), "startedAt", "completedAt", "resumeAt", "reason", "epoch"
+    FROM given
+    ON CONFLICT (tenant_id, execution_id, node_id, item) DO UPDATE
+    SET status = excluded.status, attempt = excluded.attempt, ports = excluded.ports, output = excluded.output, output_ref = excluded.output_ref, failure = excluded.failure,
+        attempts = excluded.attempts, started_at = coalesce(n.started_at, excluded.started_at), completed_at = excluded.completed_at, resume_at = excluded.resume_at,
+        reason = excluded.reason, epoch = excluded.epoch
+    WHERE n.status IN ('RUNNING', 'WAITING');
+
+    RETURN QUERY
+    SELECT DISTINCT (r ->> 'executionId')::uuid FROM jsonb_array_elements(p_rows) r
+    WHERE (r ->> 'tenantId')::uuid = v_tenant AND (r ->> 'executionId')::uuid <> ALL (v_held);
+  END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION fluxo_record(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_record(jsonb) TO fluxo_app;

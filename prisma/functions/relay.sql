@@ -1,0 +1,59 @@
+-- fluxo_relay_claim(owner, limit, lease, outstanding): the next outbox entries to publish, shared between tenants by plan weight.
+-- A tenant has at most `outstanding` executions released and not started; its further entries wait in the outbox, where they cost nothing.
+-- Timers (deliver_at) and wake-ups of running or waiting executions do not count as outstanding.
+-- Tenants are found by a loose index scan, so the cost follows the number of tenants with entries, not the number of entries.
+CREATE OR REPLACE FUNCTION fluxo_relay_claim(p_owner text, p_limit int, p_lease_ms int, p_outstanding int)
+RETURNS TABLE (id bigint, tenant_id uuid, execution_id uuid, concurrency_class text, event_id text, deliver_at timestamptz, created_at timestamptz)
+LANGUAGE sql AS $$
+  WITH RECURSIVE waiting AS (
+    (SELECT o.tenant_id FROM outbox o ORDER BY o.tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.tenant_id FROM outbox o WHERE o.tenant_id > w.tenant_id ORDER BY o.tenant_id LIMIT 1) FROM waiting w WHERE w.tenant_id IS NOT NULL
+  ), room AS (
+    SELECT w.tenant_id, p.weight,
+           greatest(0, p_outstanding - (SELECT count(*) FROM executions e WHERE e.tenant_id = w.tenant_id AND e.status = 'QUEUED'
+                                        AND e.released_at IS NOT NULL AND e.starved_at IS NULL))::int AS places
+    FROM waiting w JOIN tenants t ON t.id = w.tenant_id JOIN plans p ON p.id = t.plan_id
+    WHERE w.tenant_id IS NOT NULL
+  ), share AS (
+    SELECT r.tenant_id, least(r.places, greatest(1, ceil(p_limit * r.weight / sum(r.weight) OVER ()))::int) AS take FROM room r WHERE r.places > 0
+  ), next AS (
+    SELECT n.tenant_id, n.id
+    FROM share s CROSS JOIN LATERAL (
+      SELECT o.tenant_id, o.id FROM outbox o
+      WHERE o.tenant_id = s.tenant_id AND (o.claimed_until IS NULL OR o.claimed_until < clock_timestamp())
+      ORDER BY o.id LIMIT s.take FOR UPDATE SKIP LOCKED) n
+    LIMIT p_limit
+  )
+  UPDATE outbox o SET claimed_by = p_owner, claimed_until = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0)
+  FROM next WHERE o.tenant_id = next.tenant_id AND o.id = next.id
+  RETURNING o.id, o.tenant_id, o.execution_id, o.concurrency_class, o.event_id, o.deliver_at, o.created_at
+$$;
+REVOKE ALL ON FUNCTION fluxo_relay_claim(text, int, int, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_relay_claim(text, int, int, int) TO fluxo_system;
+
+-- fluxo_relay_sent(owner, tenants, ids): the entries were handed to Inngest: they go, and their executions remember the event's id and the time.
+-- An entry whose claim ran out and was taken by another relay is left to that one.
+CREATE OR REPLACE FUNCTION fluxo_relay_sent(p_owner text, p_tenants uuid[], p_ids bigint[]) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_count int;
+BEGIN
+  PERFORM 1 FROM executions e
+  JOIN outbox o ON o.tenant_id = e.tenant_id AND o.execution_id = e.id
+  JOIN unnest(p_tenants, p_ids) AS s(tenant_id, id) ON s.tenant_id = o.tenant_id AND s.id = o.id
+  ORDER BY e.tenant_id, e.id FOR UPDATE OF e;
+  WITH gone AS (
+    DELETE FROM outbox o USING unnest(p_tenants, p_ids) AS s(tenant_id, id)
+    WHERE o.tenant_id = s.tenant_id AND o.id = s.id AND o.claimed_by = p_owner
+    RETURNING o.tenant_id, o.execution_id, o.event_id, o.deliver_at
+  ), marked AS (
+    UPDATE executions e SET inngest_event_id = g.event_id, released_at = CASE WHEN g.deliver_at IS NULL THEN clock_timestamp() ELSE e.released_at END
+    FROM gone g WHERE e.tenant_id = g.tenant_id AND e.id = g.execution_id
+    RETURNING 1
+  )
+  SELECT count(*) INTO v_count FROM marked;
+  RETURN v_count;
+END $$;
+REVOKE ALL ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[]) TO fluxo_system;

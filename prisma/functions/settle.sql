@@ -1,0 +1,105 @@
+-- fluxo_settle_usage(tenant, ids): turns the reservations of executions that ended into usage. The caller holds the tenant's slot row.
+CREATE OR REPLACE FUNCTION fluxo_settle_usage(p_tenant uuid, p_ids uuid[]) RETURNS void
+LANGUAGE sql AS $$
+  WITH gone AS (
+    DELETE FROM reservations WHERE tenant_id = p_tenant AND execution_id = ANY (p_ids) RETURNING metric, window_start, amount
+  ), total AS (
+    SELECT metric, window_start, sum(amount)::int AS amount FROM gone GROUP BY metric, window_start
+  )
+  UPDATE usage_windows u SET used = u.used + t.amount, reserved = u.reserved - t.amount
+  FROM total t WHERE u.tenant_id = p_tenant AND u.metric = t.metric AND u.window_start = t.window_start
+$$;
+REVOKE ALL ON FUNCTION fluxo_settle_usage(uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_settle_usage(uuid, uuid[]) TO fluxo_app;
+
+-- fluxo_wake_starved(tenant): orders a wake-up event for as many slot-starved executions as the tenant has free slots, oldest first.
+-- The caller holds the tenant's slot row. Returns how many.
+CREATE OR REPLACE FUNCTION fluxo_wake_starved(p_tenant uuid) RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_free int;
+  v_woken int;
+BEGIN
+  SELECT p.concurrency_max - s.used INTO v_free FROM concurrency_slots s JOIN tenants t ON t.id = s.tenant_id JOIN plans p ON p.id = t.plan_id WHERE s.tenant_id = p_tenant;
+  IF coalesce(v_free, 0) <= 0 THEN
+    RETURN 0;
+  END IF;
+  WITH next AS (
+    SELECT e.id FROM executions e WHERE e.tenant_id = p_tenant AND e.starved_at IS NOT NULL ORDER BY e.queued_at, e.id LIMIT v_free FOR UPDATE SKIP LOCKED
+  ), woken AS (
+    UPDATE executions e SET starved_at = NULL, wake_count = e.wake_count + 1, released_at = NULL
+    FROM next WHERE e.tenant_id = p_tenant AND e.id = next.id
+    RETURNING e.id, e.concurrency_class, e.wake_count
+  ), sent AS (
+    INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id)
+    SELECT p_tenant, id, concurrency_class, id::text || ':' || wake_count FROM woken RETURNING 1
+  )
+  SELECT count(*) INTO v_woken FROM sent;
+  RETURN v_woken;
+END $$;
+REVOKE ALL ON FUNCTION fluxo_wake_starved(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
+
+-- fluxo_settle(rows): ends or suspends executions, of many tenants, in one statement (I5, I7).
+-- In:   a JSON array of { tenantId, executionId, epoch, status: SUCCESS | FAILED | CANCELED | WAITING, reason, resumeAt, output | outputRef + outputBody + outputBytes,
+--       errorCode, errorMessage, errorStack, errorNodeId }.
+-- Out:  the ids that were settled. An id that is missing was fenced: another epoch owns it, or it is no longer RUNNING.
+-- Frees the slot, settles the quota, orders the wake-up of a suspended execution and of those that waited for the slot.
+CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
+RETURNS TABLE (execution_id uuid)
+LANGUAGE plpgsql AS $$
+DECLARE
+  v_now timestamptz;
+  v_tenant uuid;
+  v_settled uuid[];
+  v_ended uuid[];
+  v_suspended int;
+  v_notify boolean := false;
+BEGIN
+  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+    PERFORM set_config('app.tenant_id', v_tenant::text, true);
+    PERFORM 1 FROM concurrency_slots s WHERE s.tenant_id = v_tenant FOR UPDATE;
+    PERFORM 1 FROM executions e WHERE e.tenant_id = v_tenant
+      AND e.id IN (SELECT (r ->> 'executionId')::uuid FROM jsonb_array_elements(p_rows) r WHERE (r ->> 'tenantId')::uuid = v_tenant) ORDER BY e.id FOR UPDATE;
+    v_now := clock_timestamp();
+
+    WITH given AS (
+      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r(
+        "tenantId" uuid, "executionId" uuid, "epoch" int, "status" text, "reason" text, "resumeAt" timestamptz, "output" jsonb, "outputRef" uuid, "outputBody" jsonb,
+        "outputBytes" int, "errorCode" text, "errorMessage" text, "errorStack" text, "errorNodeId" text)
+      WHERE r."tenantId" = v_tenant
+    ), settled AS (
+      UPDATE executions e
+      SET status = g."status", reason = g."reason", resume_at = g."resumeAt", output = g."output", output_ref = g."outputRef", error_code = g."errorCode",
+          error_message = g."errorMessage", error_stack = g."errorStack", error_node_id = g."errorNodeId", lease_owner = NULL, lease_until = NULL,
+          completed_at = CASE WHEN g."status" = 'WAITING' THEN NULL ELSE v_now END,
+          wake_count = e.wake_count + CASE WHEN g."resumeAt" IS NULL THEN 0 ELSE 1 END, updated_at = v_now
+      FROM given g
+      WHERE e.tenant_id = v_tenant AND e.id = g."executionId" AND e.status = 'RUNNING' AND e.lease_epoch = g."epoch"
+      RETURNING e.id, e.status, e.resume_at, e.concurrency_class, e.wake_count
+    ), stored AS (
+      INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
+      SELECT v_tenant, g."outputRef", g."executionId", g."outputBytes", g."outputBody" FROM given g JOIN settled s ON s.id = g."executionId" WHERE g."outputRef" IS NOT NULL
+    ), timers AS (
+      INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id, deliver_at)
+      SELECT v_tenant, s.id, s.concurrency_class, s.id::text || ':' || s.wake_count, s.resume_at FROM settled s WHERE s.resume_at IS NOT NULL
+      RETURNING 1
+    )
+    SELECT coalesce(array_agg(s.id), '{}'), coalesce(array_agg(s.id) FILTER (WHERE s.status <> 'WAITING'), '{}'), (SELECT count(*) FROM timers)
+    INTO v_settled, v_ended, v_suspended FROM settled s;
+
+    UPDATE concurrency_slots s SET used = s.used - cardinality(v_settled) WHERE s.tenant_id = v_tenant;
+    IF cardinality(v_ended) > 0 THEN
+      PERFORM fluxo_settle_usage(v_tenant, v_ended);
+    END IF;
+    IF cardinality(v_settled) > 0 AND fluxo_wake_starved(v_tenant) + v_suspended > 0 THEN
+      v_notify := true;
+    END IF;
+    RETURN QUERY SELECT unnest(v_settled);
+  END LOOP;
+  IF v_notify THEN
+    PERFORM pg_notify('fluxo_outbox', '');
+  END IF;
+END $$;
+REVOKE ALL ON FUNCTION fluxo_settle(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_settle(jsonb) TO fluxo_app;

@@ -1,0 +1,66 @@
+import type pg from "pg";
+
+/** An outbox row that this relay has claimed. */
+export interface OutboxEntry {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly executionId: string;
+  readonly concurrencyClass: string;
+  readonly eventId: string;
+  /** Future time of the event; null for now. */
+  readonly deliverAt: Date | null;
+  readonly createdAt: Date;
+}
+
+export interface RelayClaim {
+  readonly owner: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** Executions of one tenant that may be released and not started at one time. */
+  readonly outstandingMax: number;
+}
+
+interface OutboxRow {
+  id: string;
+  tenant_id: string;
+  execution_id: string;
+  concurrency_class: string;
+  event_id: string;
+  deliver_at: Date | null;
+  created_at: Date;
+}
+
+/**
+ * Claims the next entries, shared between tenants by plan weight.
+ * @param db fluxo_system
+ */
+export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<OutboxEntry[]> {
+  const { rows } = await db.query<OutboxRow>({
+    name: "fluxo_relay_claim",
+    text: "SELECT * FROM fluxo_relay_claim($1, $2, $3, $4)",
+    values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax],
+  });
+  return rows.map((row) => ({
+    id: row.id,
+    tenantId: row.tenant_id,
+    executionId: row.execution_id,
+    concurrencyClass: row.concurrency_class,
+    eventId: row.event_id,
+    deliverAt: row.deliver_at,
+    createdAt: row.created_at,
+  }));
+}
+
+/**
+ * Takes entries out of the outbox after Inngest has accepted their events.
+ * @param db fluxo_system
+ * @returns how many were still this relay's
+ */
+export async function markSent(db: pg.Pool, owner: string, entries: readonly OutboxEntry[]): Promise<number> {
+  const { rows } = await db.query<{ count: number }>({
+    name: "fluxo_relay_sent",
+    text: "SELECT fluxo_relay_sent($1, $2, $3) AS count",
+    values: [owner, entries.map((entry) => entry.tenantId), entries.map((entry) => entry.id)],
+  });
+  return rows[0]?.count ?? 0;
+}
