@@ -1,12 +1,13 @@
--- fluxo_claim(tenant, ids, owner, lease, node tiers): admission and lease of a batch of one tenant's executions, before any node runs.
+-- fluxo_claim(tenant, ids, owner, lease, node tiers, keep): admission and lease of a batch of one tenant's executions, before any node runs.
 -- Order of the checks: tenant active, workflow active, node count, node types of the tier, quota (reserved here), a concurrency slot.
 -- In:   ids of executions that may be QUEUED (start), WAITING and due (resume) or RUNNING with an expired lease (takeover); anything else is skipped,
---       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog.
+--       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog. keep: the caller will claim what found no slot again
+--       itself as soon as one of the executions it was given here ends, so these are not queued for the next settle.
 -- Out:  per id: claimed (with the new epoch, the input and the journal so far), blocked (with the reason), starved (no slot: stays as it is and the
 --       next settle wakes it) or skipped.
 -- Locks: the tenant's slot row first, then executions by id; every function that takes both keeps this order.
 -- Time: the database's clock, read after the locks are held.
-CREATE OR REPLACE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb)
+CREATE OR REPLACE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb, p_keep boolean)
 RETURNS TABLE (execution_id uuid, outcome text, reason text, epoch int, version_id uuid, workflow_id uuid, trigger_node_id text, input jsonb,
                queued_at timestamptz, started_at timestamptz, is_canceled boolean, journal jsonb)
 LANGUAGE plpgsql AS $$
@@ -97,7 +98,7 @@ BEGIN
     UPDATE executions e SET status = 'BLOCKED', reason = b.reason, error_code = b.reason, error_message = b.message, completed_at = v_now, starved_at = NULL, updated_at = v_now
     FROM unnest(v_blocked, v_reasons, v_messages) AS b(id, reason, message) WHERE e.tenant_id = p_tenant AND e.id = b.id;
   END IF;
-  IF cardinality(v_starved) > 0 THEN
+  IF cardinality(v_starved) > 0 AND (NOT p_keep OR cardinality(v_claimed) = 0) THEN
     UPDATE executions e SET starved_at = coalesce(e.starved_at, v_now), updated_at = v_now WHERE e.tenant_id = p_tenant AND e.id = ANY (v_starved);
   END IF;
   IF cardinality(v_claimed) > 0 THEN
@@ -134,5 +135,5 @@ BEGIN
          v_reasons[array_position(v_blocked, x.id)], NULL::int, NULL::uuid, NULL::uuid, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, false, NULL::jsonb
   FROM unnest(p_ids) AS x(id) WHERE x.id <> ALL (v_claimed);
 END $$;
-REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb) TO fluxo_app;
+REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, boolean) TO fluxo_app;

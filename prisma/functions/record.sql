@@ -3,7 +3,7 @@
 --       output | outputRef + outputBody + outputBytes, failure, attempts, startedAt, completedAt, resumeAt, reason }.
 -- Out:  the ids of the fenced executions: their lease ran out or belongs to a later epoch, and nothing was written for them.
 -- Fence: the execution row is share-locked while its epoch and lease are checked, so no takeover can happen between the check and the commit.
---        A row that tells of a finished node is never overwritten.
+--        A row that tells of a finished node is never overwritten. A skip may be: it follows from results, and a result that a crash lost may differ.
 CREATE OR REPLACE FUNCTION fluxo_record(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
@@ -31,6 +31,7 @@ BEGIN
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
       SELECT v_tenant, "outputRef", "executionId", "outputBytes", "outputBody" FROM given WHERE "outputRef" IS NOT NULL
+      ON CONFLICT DO NOTHING
     )
     INSERT INTO node_executions AS n (tenant_id, execution_id, node_id, item, position, node_type, node_name, integration, status, attempt, ports, output, output_ref,
                                       failure, attempts, started_at, completed_at, resume_at, reason, epoch)
@@ -41,7 +42,7 @@ BEGIN
     SET status = excluded.status, attempt = excluded.attempt, ports = excluded.ports, output = excluded.output, output_ref = excluded.output_ref, failure = excluded.failure,
         attempts = excluded.attempts, started_at = coalesce(n.started_at, excluded.started_at), completed_at = excluded.completed_at, resume_at = excluded.resume_at,
         reason = excluded.reason, epoch = excluded.epoch
-    WHERE n.status IN ('RUNNING', 'WAITING');
+    WHERE n.status IN ('RUNNING', 'WAITING', 'SKIPPED');
 
     RETURN QUERY
     SELECT DISTINCT (r ->> 'executionId')::uuid FROM jsonb_array_elements(p_rows) r

@@ -80,6 +80,7 @@ BEGIN
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
       SELECT v_tenant, g."outputRef", g."executionId", g."outputBytes", g."outputBody" FROM given g JOIN settled s ON s.id = g."executionId" WHERE g."outputRef" IS NOT NULL
+      ON CONFLICT DO NOTHING
     ), timers AS (
       INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id, deliver_at)
       SELECT v_tenant, s.id, s.concurrency_class, s.id::text || ':' || s.wake_count, s.resume_at FROM settled s WHERE s.resume_at IS NOT NULL

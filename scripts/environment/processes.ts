@@ -25,10 +25,13 @@ export interface ProcessOptions {
   readonly stopSignal?: "SIGTERM" | "SIGINT";
   /** How long it may take to stop before it is killed; 20 s unless said. */
   readonly stopTimeoutMs?: number;
+  /** Neighbours of the same group are stopped side by side; all others one after the other. */
+  readonly group?: string;
 }
 
 export interface ManagedProcess extends RecordedProcess {
   readonly logFile: string;
+  readonly group: string;
   /** Resolves when the process has ended, for whatever reason. */
   readonly exited: Promise<ProcessExit>;
 }
@@ -53,6 +56,7 @@ export class Supervisor {
   readonly #expected = new Set<number>();
   readonly #onUnexpectedExit: (process: ManagedProcess, exit: ProcessExit) => void;
   #watchdog: ChildProcess | undefined;
+  #isClosed = false;
 
   constructor(options: { readonly stateFile: string; readonly onUnexpectedExit?: (process: ManagedProcess, exit: ProcessExit) => void }) {
     this.#stateFile = options.stateFile;
@@ -67,6 +71,7 @@ export class Supervisor {
 
   /** Starts a child with its output going to its log file. Throws a Problem when the command cannot be started. */
   async start(options: ProcessOptions): Promise<ManagedProcess> {
+    if (this.#isClosed) throw new Problem({ what: `${options.name} was not started.`, why: "everything is being stopped.", todo: "start again." });
     mkdirSync(dirname(options.logFile), { recursive: true });
     if (existsSync(options.logFile)) renameSync(options.logFile, options.logFile.replace(/(\.log)?$/, ".previous.log"));
     const log = openSync(options.logFile, "a", 0o600);
@@ -95,6 +100,7 @@ export class Supervisor {
       stopSignal: options.stopSignal ?? "SIGTERM",
       stopTimeoutMs: options.stopTimeoutMs ?? 20_000,
       logFile: options.logFile,
+      group: options.group ?? options.name,
       exited,
     };
     this.#processes.push(managed);
@@ -112,12 +118,15 @@ export class Supervisor {
     return outcome;
   }
 
-  /** Stops all children, the last started first. */
-  async stopAll(onStop: (process: ManagedProcess) => void = () => undefined): Promise<void> {
+  /** Stops all children, the last started first; none can be started afterwards. */
+  async stopAll(onStop: (names: string) => void = () => undefined): Promise<void> {
+    this.#isClosed = true;
     for (const managed of this.#processes) this.#expected.add(managed.pid);
-    for (const managed of this.#processes.toReversed()) {
-      onStop(managed);
-      await this.stop(managed);
+    while (this.#processes.length > 0) {
+      const last = this.#processes.at(-1);
+      const group = this.#processes.filter((managed) => managed.group === last?.group);
+      onStop(group.map((managed) => managed.name).join(", "));
+      await Promise.all(group.map((managed) => this.stop(managed)));
     }
     this.#watchdog?.stdin?.end();
     this.#watchdog = undefined;
@@ -126,6 +135,7 @@ export class Supervisor {
 
   /** Kills all children at once; for a second Ctrl-C. */
   killAll(): void {
+    this.#isClosed = true;
     for (const managed of this.#processes) this.#expected.add(managed.pid);
     for (const managed of this.#processes.toReversed()) killGroup(managed.pid);
     rmSync(this.#stateFile, { force: true });

@@ -128,6 +128,7 @@ export async function startService(name: ServiceName, options: ServiceOptions): 
     env: childEnv({ ...productEnv(options.settings), ...own, ...options.extraEnv }),
     cwd: ROOT,
     logFile: join(options.logDir, `${name}.log`),
+    group: "product",
     stopTimeoutMs: 20_000, // each promises to stop within 15 s
   });
   await waitUntilHealthy(managed, `${serviceUrl(port)}/readyz`, READY_TIMEOUT_MS);

@@ -1,5 +1,5 @@
 import type { WriteStream } from "node:tty";
-import { printProblem, toProblem } from "./problem.ts";
+import { printProblem, Problem, toProblem } from "./problem.ts";
 
 /** Tells what a step is doing now. */
 export type Progress = (text: string) => void;
@@ -12,6 +12,10 @@ export interface Steps {
   run<T>(name: string, work: (progress: Progress) => Promise<T>, summarize?: (result: T) => string): Promise<T>;
   /** Prints a line between steps. */
   note(text: string): void;
+  /** Whether this was thrown by a step, which printed it. */
+  hasPrinted(error: unknown): boolean;
+  /** Prints nothing of steps from now on: for a stop in the middle of one. */
+  mute(): void;
 }
 
 const LIVE_INTERVAL_MS = 200;
@@ -32,6 +36,7 @@ class LiveLine {
   readonly #startedAt = performance.now();
   readonly #timer: NodeJS.Timeout;
   #text = "";
+  #isAbandoned = false;
 
   constructor(stream: WriteStream, name: string) {
     this.#stream = stream;
@@ -45,14 +50,23 @@ class LiveLine {
   }
 
   show(text: string): void {
-    if (text === this.#text) return;
+    if (text === this.#text || this.#isAbandoned) return;
     this.#text = text;
     if (this.#stream.isTTY) this.#tick();
     else this.#stream.write(`  ${this.#name}: ${text}\n`);
   }
 
+  /** Stops showing anything; what the line showed last is wiped. */
+  abandon(): void {
+    clearInterval(this.#timer);
+    if (this.#stream.isTTY && !this.#isAbandoned) this.#stream.write("\r\u001b[2K");
+    this.#isAbandoned = true;
+  }
+
   end(line: string): void {
     clearInterval(this.#timer);
+    if (this.#isAbandoned) return;
+    this.#isAbandoned = true;
     this.#stream.write(`${this.#stream.isTTY ? "\r\u001b[2K" : ""}${line}\n`);
   }
 
@@ -65,9 +79,13 @@ class LiveLine {
 
 /** The step printer; one step at a time. */
 export function createSteps(stream: WriteStream = process.stdout): Steps {
+  let current: LiveLine | undefined;
+  let isMuted = false;
+  const printed = new WeakSet<Problem>();
   return {
     async run(name, work, summarize) {
       const line = new LiveLine(stream, name);
+      current = line;
       try {
         const result = await work((text) => line.show(text));
         const summary = summarize?.(result) ?? "";
@@ -76,10 +94,17 @@ export function createSteps(stream: WriteStream = process.stdout): Steps {
       } catch (error) {
         const problem = toProblem(error, `${name} did not succeed.`);
         line.end(`✖ ${name} (${line.elapsed})`);
+        if (isMuted) throw problem;
         printProblem(problem, (text) => stream.write(text));
+        printed.add(problem);
         throw problem;
       }
     },
     note: (text) => void stream.write(`${text}\n`),
+    hasPrinted: (error) => error instanceof Problem && printed.has(error),
+    mute() {
+      isMuted = true;
+      current?.abandon();
+    },
   };
 }

@@ -45,7 +45,7 @@ describe("ManualClock", () => {
         for (const [index, ms] of durations.entries()) void clock.sleep(ms).then(() => woken.push(index));
         await clock.advance(advanceMs);
         const due = [...durations.entries()].filter(([, ms]) => ms <= advanceMs);
-        expect(woken).toEqual(due.sort((a, b) => a[1] - b[1] || a[0] - b[0]).map(([index]) => index));
+        expect(woken).toEqual(due.toSorted((a, b) => a[1] - b[1] || a[0] - b[0]).map(([index]) => index));
         expect(clock.sleeping).toBe(durations.length - woken.length);
       }),
       { numRuns: 50 },

@@ -203,7 +203,7 @@ test("property: each item is answered exactly once and with its own result, with
       expect(new Set(written).size).toBe(written.length);
       expect(mostRunning).toBeLessThanOrEqual(limits.maxInFlight);
       expect(mostBatch).toBeLessThanOrEqual(limits.maxBatch);
-      if (limits.maxInFlight === 1) expect(written).toEqual([...written].sort((a, b) => a - b));
+      if (limits.maxInFlight === 1) expect(written).toEqual([...written].toSorted((a, b) => a - b));
     }),
     { numRuns: 150 },
   );

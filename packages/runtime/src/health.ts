@@ -1,6 +1,6 @@
 import type { Clock } from "@fluxo/core/ports/clock";
 import express, { type Request, type Response, type Router } from "express";
-import type { OpenMetricsContentType, PrometheusContentType, Registry } from "prom-client";
+import type { OpenMetricsContentType, Registry } from "prom-client";
 import { systemClock } from "./clock.ts";
 
 /** One dependency without which this process cannot do its work. */
@@ -14,7 +14,7 @@ export interface HealthCheck {
 export interface HealthOptions {
   readonly checks: readonly HealthCheck[];
   readonly isStopping: () => boolean;
-  readonly registry: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
+  readonly registry: Registry | Registry<OpenMetricsContentType>;
   readonly clock?: Clock;
   /** Probes in a row that must fail before a ready process is called not ready, so that one lost packet does not take a pod out. */
   readonly failureThreshold?: number;

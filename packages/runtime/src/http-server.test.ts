@@ -1,6 +1,5 @@
 import { Agent, get, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import express from "express";
 import { expect, test } from "vitest";
@@ -10,7 +9,9 @@ const LOCAL = { host: "127.0.0.1", port: 0 };
 const hello: RequestListener = (_request, response) => void response.end("hello");
 
 async function fetchText(port: number, agent: Agent): Promise<{ body: string; connection: string | undefined }> {
-  const [response] = (await once(get({ host: "127.0.0.1", port, agent }), "response")) as [IncomingMessage];
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ host: "127.0.0.1", port, agent }, resolve).on("error", reject);
+  });
   return { body: await text(response), connection: response.headers.connection };
 }
 

@@ -48,10 +48,12 @@ test.each(SECRET_KEYS)("hides %s at the top, nested, in arrays and in child bind
   expect(lines[0]).toContain("[redacted]");
 });
 
-test.each(["token", "apiKey", "password", "secret", "key", "authorization", "databaseUrl"])("hides %s bound to a child logger", (name) => {
+test.each(SECRET_KEYS)("hides %s bound to a child logger", (name) => {
   const { logger, lines } = capture();
   logger.child({ [name]: CANARY, tenantId: "t1" }).info("bound");
-  logger.child({ request: { [name]: CANARY } }).info("bound deeper");
+  const child = logger.child({ request: { [name]: CANARY } }).child({ list: [{ [name]: CANARY }], err: Object.assign(new Error("x"), { [name]: CANARY }) });
+  child.setBindings({ [name]: CANARY });
+  child.info("bound deeper");
   expect(lines.join("")).not.toContain(CANARY);
   expect(parse(lines[0])).toMatchObject({ tenantId: "t1" });
 });

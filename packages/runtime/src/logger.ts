@@ -15,16 +15,6 @@ export interface LoggerOptions {
 }
 
 /**
- * Child loggers carry their bindings past the formatter, so the names that could be bound are hidden by path as well.
- * `formatters.log` (below) covers everything else at any depth.
- */
-const BOUND_NAMES = [
-  "authorization", "cookie", "password", "passphrase", "secret", "clientSecret", "token", "accessToken", "refreshToken", "hookToken", "apiKey", "key",
-  "privateKey", "secretKey", "accessKey", "masterKey", "signingKey", "eventKey", "signature", "credential", "credentials", "databaseUrl", "redisUrl",
-  "connectionString", "dsn",
-];
-
-/**
  * JSON lines with `level` in words, `time` in ISO 8601 and `service`. Secrets are hidden three times over: by name at any depth, by form in
  * the finished line (credentials in URLs, authorization values, our own keys), and objects that are not plain data are not written at all.
  */
@@ -38,10 +28,26 @@ export function createLogger(options: LoggerOptions): Logger {
       log: (fields) => redactFields(fields),
     },
     serializers: { err: (value: unknown) => (value instanceof Error ? describeError(value) : value) },
-    redact: { paths: BOUND_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: REDACTED },
     hooks: { streamWrite: redactText },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  return guardBindings(options.destination === undefined ? pino(settings) : pino(settings, options.destination));
+}
+
+/**
+ * Bindings of child loggers pass by `formatters.log`, so they are cleaned when they are bound. Children inherit the methods from their parent.
+ * (pino's own `redact` knows paths only, and its wildcards made a line fifteen times as slow.)
+ */
+function guardBindings(logger: Logger): Logger {
+  for (const name of ["child", "setBindings"] as const) {
+    const bind: unknown = Reflect.get(logger, name);
+    if (typeof bind !== "function") throw new TypeError(`pino has no method ${name}.`);
+    Object.defineProperty(logger, name, {
+      value(this: Logger, bindings: pino.Bindings, options?: pino.ChildLoggerOptions): unknown {
+        return Reflect.apply(bind, this, [redactFields(bindings), options]);
+      },
+    });
+  }
+  return logger;
 }
 
 function redactFields(fields: Record<string, unknown>): Record<string, unknown> {

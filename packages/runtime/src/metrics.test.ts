@@ -19,7 +19,7 @@ test("names and helps are unique, buckets rise", () => {
   expect(new Set(definitions.map((definition) => definition.name)).size).toBe(definitions.length);
   expect(new Set(definitions.map((definition) => definition.help)).size).toBe(definitions.length);
   for (const definition of definitions) {
-    if (definition.kind === "histogram") expect([...definition.buckets].sort((a, b) => a - b)).toEqual(definition.buckets);
+    if (definition.kind === "histogram") expect([...definition.buckets].toSorted((a, b) => a - b)).toEqual(definition.buckets);
   }
 });
 

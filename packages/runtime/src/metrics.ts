@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, type OpenMetricsContentType, type PrometheusContentType, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type OpenMetricsContentType, Registry, type RegistryContentType } from "prom-client";
 
 interface CounterDefinition {
   readonly kind: "counter";
@@ -65,14 +65,14 @@ export type Metrics = { readonly [K in keyof Catalog]: MetricOf<Catalog[K]> };
 /** `value` of the `error_class` label of a successful attempt. */
 export const NO_ERROR_CLASS = "none";
 
-type MetricsRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
+type MetricsRegistry = Registry | Registry<OpenMetricsContentType>;
 
 /**
  * A registry with a fixed format. The format is not negotiated per request: prom-client strips `_total` from the names of counters for good
  * when it renders OpenMetrics, so a registry that switched would lose its names in the other format.
  */
 export function createRegistry(format: "prometheus" | "openmetrics" = "prometheus"): MetricsRegistry {
-  if (format === "prometheus") return new Registry<PrometheusContentType>();
+  if (format === "prometheus") return new Registry();
   const registry = new Registry<OpenMetricsContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   return registry;
@@ -109,6 +109,6 @@ function createMetric(definition: MetricDefinition, registry: MetricsRegistry): 
 }
 
 /** Adds Node's own metrics (memory, CPU, event-loop lag, garbage collection) as `fluxo_nodejs_…` and `fluxo_process_…`. */
-export function collectProcessMetrics(registry: MetricsRegistry): void {
-  collectDefaultMetrics({ register: registry as Registry, prefix: "fluxo_" });
+export function collectProcessMetrics<T extends RegistryContentType>(registry: Registry<T>): void {
+  collectDefaultMetrics({ register: registry, prefix: "fluxo_" });
 }

@@ -52,6 +52,8 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Node type → rank of its tier, of every type that this worker knows. */
   readonly nodeTiers: Readonly<Record<string, number>>;
+  /** The caller claims again by itself what finds no slot, as long as it got at least one execution. */
+  readonly keepStarved: boolean;
 }
 
 interface ClaimRow {
@@ -76,8 +78,8 @@ interface ClaimRow {
 export async function claimExecutions(db: pg.Pool, request: ClaimRequest): Promise<ClaimResult> {
   const { rows } = await db.query<ClaimRow>({
     name: "fluxo_claim",
-    text: "SELECT * FROM fluxo_claim($1, $2, $3, $4, $5)",
-    values: [request.tenantId, request.executionIds, request.owner, request.leaseMs, JSON.stringify(request.nodeTiers)],
+    text: "SELECT * FROM fluxo_claim($1, $2, $3, $4, $5, $6)",
+    values: [request.tenantId, request.executionIds, request.owner, request.leaseMs, JSON.stringify(request.nodeTiers), request.keepStarved],
   });
   const of = (outcome: ClaimRow["outcome"]): ClaimRow[] => rows.filter((row) => row.outcome === outcome);
   return {

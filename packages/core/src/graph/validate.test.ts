@@ -11,7 +11,11 @@ function issuesOf(graph: Graph): string[] {
 }
 
 test("generated valid graphs have no issues", () => {
-  fc.assert(fc.property(validGraphs, (graph) => expect(issuesOf(graph)).toEqual([])));
+  fc.assert(
+    fc.property(validGraphs, (graph) => {
+      expect(issuesOf(graph)).toEqual([]);
+    }),
+  );
 });
 
 test("a graph without a trigger says so once, not for every node that is out of reach", () => {

@@ -14,15 +14,17 @@ const MAX_OFFSET_MS = 16 * 3_600_000;
  */
 export function monthWindow(instant: Date, timeZone: string): Window {
   const monthAt = monthReader(timeZone);
-  const month = monthAt(instant.getTime());
-  let start = startOfMonth(month, monthAt);
-  let end = startOfMonth(month + 1, monthAt);
-  // Where a clock goes back over the end of a month, the last hour of the old month comes again after the new one began.
-  for (let next = month + 2; instant.getTime() >= end; next += 1) {
-    start = end;
-    end = startOfMonth(next, monthAt);
+  const shown = monthAt(instant.getTime());
+  const month = shown + shiftOf(instant.getTime(), startOfMonth(shown, monthAt), startOfMonth(shown + 1, monthAt));
+  return { start: new Date(startOfMonth(month, monthAt)), end: new Date(startOfMonth(month + 1, monthAt)) };
+}
+
+/** Where a clock goes back over the end of a month, it shows one of the two months twice; the window has only one of both times. */
+function shiftOf(instantMs: number, startMs: number, endMs: number): number {
+  if (instantMs < startMs) {
+    return -1;
   }
-  return { start: new Date(start), end: new Date(end) };
+  return instantMs >= endMs ? 1 : 0;
 }
 
 /** Tells the month that a zone's calendars show at an instant (ms), counted from January of year 0. */
@@ -34,7 +36,7 @@ function monthReader(timeZone: string): (instantMs: number) => number {
   };
 }
 
-/** The first second at which the zone shows the month, by bisection around the month's start in UTC. */
+/** A second at which the zone turns to the month (the only one but in the case above), by bisection around the month's start in UTC. */
 function startOfMonth(month: number, monthAt: (instantMs: number) => number): number {
   const startUtcMs = Date.UTC(Math.floor(month / 12), month % 12, 1);
   let beforeMs = startUtcMs - MAX_OFFSET_MS;

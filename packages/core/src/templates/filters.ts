@@ -145,7 +145,7 @@ function split(value: Json, separator: Json): Json | Refusal {
   if (typeof separator !== "string" || separator.length > MAX_NEEDLE_LENGTH) {
     return new Refusal(`needs a text of at most ${MAX_NEEDLE_LENGTH} characters to split at`);
   }
-  const pieces = separator === "" ? [...value.slice(0, 2 * (MAX_ITEMS + 1))] : value.split(separator, MAX_ITEMS + 1);
+  const pieces = separator === "" ? Array.from(value.slice(0, 2 * (MAX_ITEMS + 1))) : value.split(separator, MAX_ITEMS + 1);
   return pieces.length > MAX_ITEMS ? new Refusal(`would make more than ${MAX_ITEMS} elements`) : pieces;
 }
 

@@ -42,7 +42,7 @@ test("parses the shared variables with their defaults, and freezes the result de
 
 test("names every variable at fault, what is wrong and what to do", () => {
   const error = failureOf(common, { ...VALID, PORT: "99999", REDIS_URL: "", FLUXO_MASTER_KEY: "c2hvcnQ=" });
-  expect(error.problems.map((problem) => problem.variable).sort()).toEqual(["FLUXO_MASTER_KEY", "PORT", "REDIS_URL"]);
+  expect(error.problems.map((problem) => problem.variable).toSorted()).toEqual(["FLUXO_MASTER_KEY", "PORT", "REDIS_URL"]);
   expect(error.message).toContain("PORT: must be a whole number from 0 to 65535. The TCP port to listen on");
   expect(error.message).toContain("REDIS_URL: is not set. The Redis of Fluxo");
   expect(error.message).toContain("FLUXO_MASTER_KEY: must be 32 bytes in base64. The key that seals stored secrets; make one with: openssl rand -base64 32");

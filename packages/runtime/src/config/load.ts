@@ -77,8 +77,10 @@ export function intVariable(bounds: { readonly min: number; readonly max: number
     .refine((value) => value >= bounds.min && value <= bounds.max, message);
 }
 
-const TRUE_WORDS: readonly string[] = ["true", "1", "yes", "on"];
-const FALSE_WORDS: readonly string[] = ["false", "0", "no", "off"];
+const SWITCH_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ["true", true], ["1", true], ["yes", true], ["on", true],
+  ["false", false], ["0", false], ["no", false], ["off", false],
+]);
 
 /** A switch: true/1/yes/on or false/0/no/off, in any case. */
 export function booleanVariable() {
@@ -86,8 +88,8 @@ export function booleanVariable() {
     .string()
     .trim()
     .toLowerCase()
-    .refine((word) => TRUE_WORDS.includes(word) || FALSE_WORDS.includes(word), "must be true or false")
-    .transform((word) => TRUE_WORDS.includes(word));
+    .refine((word) => SWITCH_WORDS.has(word), "must be true or false")
+    .transform((word) => SWITCH_WORDS.get(word) === true);
 }
 
 /** An absolute URL with one of `protocols` (without the colon), kept as the string that was given, without a trailing slash. */

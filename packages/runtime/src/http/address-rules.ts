@@ -107,7 +107,7 @@ export function hostPortKey(hostname: string, port: number): string {
 export function parseAllowedHosts(entries: readonly string[]): ReadonlySet<string> {
   return new Set(
     entries.map((entry) => {
-      const match = /^(.+):(\d{1,5})$/.exec(entry);
+      const match = /^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$/.exec(entry);
       const hostname = match?.[1] === undefined ? undefined : URL.parse(`http://${match[1]}/`)?.hostname;
       const port = Number(match?.[2]);
       if (hostname === undefined || hostname === "" || port < 1 || port > 65_535) throw new RangeError("An allowed private host must be written host:port.");

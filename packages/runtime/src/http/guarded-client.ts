@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { HttpPort, HttpRequest, HttpResponse } from "@fluxo/core/ports/http";
-import { type buildConnector, Client } from "undici";
+import { type buildConnector, Client, errors } from "undici";
 import { isHttpPortAllowed, parseAllowedHosts } from "./address-rules.ts";
 import { type OpenSocket, openTcp, openTls } from "./open-socket.ts";
 import { ACCEPTED_ENCODINGS, decodersFor, readBody, tooLarge } from "./read-body.ts";
@@ -56,10 +56,10 @@ export function createGuardedClient(options: GuardedClientOptions = {}): HttpPor
 
 async function send(request: HttpRequest, settings: Settings): Promise<HttpResponse> {
   request.signal?.throwIfAborted();
+  let hop = firstHop(request, settings);
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), Math.min(request.timeoutMs, MAX_TIMER_MS));
   const signal = request.signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, request.signal]);
-  let hop = firstHop(request, settings);
   try {
     for (let redirects = 0; ; redirects += 1) {
       const answer = await exchange(hop, request.maxResponseBytes, settings, signal);
@@ -96,7 +96,7 @@ function checkUrl(url: URL): void {
 }
 
 function redirectTarget(location: string, from: URL): URL {
-  const url = URL.parse(location, from);
+  const url = URL.parse(location, from.href);
   if (url === null) throw rejected(`${from.host} redirects to something that is no URL.`);
   checkUrl(url);
   if (from.protocol === "https:" && url.protocol === "http:") throw refused("A redirect from https to http is not followed.");
@@ -189,7 +189,7 @@ function connectorTo(target: VettedTarget, isTls: boolean, settings: Settings, s
     const onError = (error: Error): void => settle(error);
     tcp.on("error", onError);
     socket.on("error", onError);
-    socket.once("close", () => settle(new Error("closed before it was connected")));
+    socket.once("close", () => settle(unreachable(target.host, "", undefined)));
     socket.once(isTls ? "secureConnect" : "connect", () => settle(null));
     tcp.setNoDelay(true);
   };
@@ -200,11 +200,15 @@ const TIMEOUT_CODES: ReadonlySet<string> = new Set(["ETIMEDOUT", "UND_ERR_CONNEC
 function translate(error: unknown, host: string): unknown {
   if (error instanceof NodeError) return error;
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-  if (code === undefined && !(error instanceof AggregateError)) return error;
+  if (code === undefined && !(error instanceof errors.HTTPParserError) && !(error instanceof AggregateError)) return error;
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") return invalid("A header holds characters that are not allowed in headers.", error);
   if (code === "UND_ERR_HEADERS_OVERFLOW") return new NodeError(`The headers of ${host} are too large.`, { errorClass: "DATA", code: "RESPONSE_TOO_LARGE", cause: error });
   if (code !== undefined && TIMEOUT_CODES.has(code)) return timedOut(`${host} did not answer in time.`, error);
-  return new NodeError(`The connection to ${host} failed${code === undefined ? "" : ` (${code})`}.`, { errorClass: "CONNECTION", code: "CONNECTION_FAILED", cause: error });
+  return unreachable(host, code === undefined ? "" : ` (${code})`, error);
+}
+
+function unreachable(host: string, detail: string, cause: unknown): NodeError {
+  return new NodeError(`The connection to ${host} failed${detail}.`, { errorClass: "CONNECTION", code: "CONNECTION_FAILED", cause });
 }
 
 function timedOut(message: string, cause: unknown): NodeError {

@@ -19,7 +19,7 @@ export function decodersFor(contentEncoding: string | undefined): Transform[] | 
   const encodings = (contentEncoding ?? "").split(",").map((name) => name.trim().toLowerCase()).filter((name) => name !== "" && name !== "identity");
   if (encodings.length > MAX_ENCODINGS) return undefined;
   const decoders: Transform[] = [];
-  for (const encoding of encodings.reverse()) {
+  for (const encoding of encodings.toReversed()) {
     const decoder = decoderFor(encoding);
     if (decoder === undefined) return undefined;
     decoders.push(decoder);

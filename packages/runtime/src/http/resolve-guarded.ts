@@ -32,6 +32,9 @@ export interface VettedTarget {
   readonly addresses: readonly [ResolvedAddress, ...ResolvedAddress[]];
 }
 
+/** Names of this machine whatever DNS says (RFC 6761). */
+const LOCAL_NAME = /(?:^|\.)localhost\.?$/i;
+
 /**
  * Resolves `host` once and checks every answer: one address that is not public refuses them all. Literal addresses are checked too.
  * `host` must be in the form of `URL.hostname` (odd IPv4 forms already normalised; brackets around IPv6 are optional).
@@ -43,8 +46,9 @@ export async function resolveGuarded(host: string, port: number, options: GuardO
   const literal = isIP(bare);
   const isOpened = options.allowedHosts.has(hostPortKey(literal === 6 ? `[${bare}]` : bare, port));
   if (!isOpened && !options.isPortAllowed(port)) throw refused(`Port ${port} is not one that workflows may call.`);
+  if (!isOpened && LOCAL_NAME.test(bare)) throw notPublic(bare);
   const answers = literal === 0 ? await resolveName(bare, options) : [bare];
-  if (!isOpened && !answers.every(isPublicAddress)) throw refused(`${bare} is not at a public address.`);
+  if (!isOpened && !answers.every(isPublicAddress)) throw notPublic(bare);
   const [first, ...rest] = answers.map(toResolved);
   if (first === undefined) throw notFound(bare, undefined);
   return { host: bare, port, addresses: [first, ...rest] };
@@ -77,6 +81,10 @@ function toResolved(address: string): ResolvedAddress {
 
 function notFound(name: string, cause: unknown): NodeError {
   return new NodeError(`The name ${name} has no address.`, { errorClass: "CONNECTION", code: "CONNECTION_FAILED", cause });
+}
+
+function notPublic(host: string): NodeError {
+  return refused(`${host} is not at a public address.`);
 }
 
 /** A refusal by rule; its message never names an address that was resolved, so that it tells nothing about an inner network. */

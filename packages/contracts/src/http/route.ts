@@ -1,0 +1,64 @@
+import type { RequestErrorCode } from "@fluxo/core/errors/codes";
+import type { z } from "zod";
+import type { Scope } from "./scopes.ts";
+
+export type Method = "get" | "post" | "put" | "patch" | "delete";
+
+/**
+ * Whose things an operation touches, and so which keys may call it. `none`: nobody's, no key. `key`: what the key itself sees. `agency`: the agency's;
+ * keys of a tenant are refused. `tenant`: one tenant's; an agency key names it in the Fluxo-Tenant header. `pathTenant`: the tenant in the path.
+ */
+export type Subject = "none" | "key" | "agency" | "tenant" | "pathTenant";
+
+/** One way in which an operation succeeds. */
+export interface RouteResponse {
+  readonly description: string;
+  readonly body?: z.ZodType;
+  /** Header name → what it says. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Everything about one operation of the admin API: the router validates by it, the OpenAPI document is generated from it. */
+export interface RouteDefinition {
+  readonly operationId: string;
+  readonly method: Method;
+  /** Parameters in braces: `/v1/workflows/{workflowId}`. */
+  readonly path: `/${string}`;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description: string;
+  /** The scope a key must carry; `authenticated` asks for any valid key, `public` for none. */
+  readonly scope: Scope | "authenticated" | "public";
+  readonly subject: Subject;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  /** Keys are header names as documented. */
+  readonly headers?: z.ZodObject;
+  /** The JSON body; one whose schema is optional may be absent. */
+  readonly body?: z.ZodType;
+  readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** The refusals of this operation, besides those that every operation of its shape has. */
+  readonly problems: readonly RequestErrorCode[];
+}
+
+/** Keeps the exact types of a route while checking its shape. */
+export function defineRoute<const R extends RouteDefinition>(route: R): R {
+  return route;
+}
+
+type OutputOf<R, K extends string> = R extends { readonly [P in K]: infer S extends z.ZodType } ? z.output<S> : undefined;
+
+/** The validated parts of a request, with their types. */
+export interface RouteInput<R extends RouteDefinition> {
+  readonly params: OutputOf<R, "params">;
+  readonly query: OutputOf<R, "query">;
+  readonly headers: OutputOf<R, "headers">;
+  readonly body: OutputOf<R, "body">;
+}
+
+type BodyOf<T> = T extends { readonly body: infer S extends z.ZodType } ? { readonly body: z.input<S> } : { readonly body?: undefined };
+
+/** What a handler may answer: one of the responses that the route declares. */
+export type RouteResult<R extends RouteDefinition> = {
+  [S in keyof R["responses"]]: { readonly status: S; readonly headers?: Readonly<Record<string, string>> } & BodyOf<R["responses"][S]>;
+}[keyof R["responses"]];

@@ -1,0 +1,170 @@
+import { z } from "zod";
+import { defineRoute } from "./route.ts";
+import { idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
+
+const tag = "Tenants";
+
+export const planSchema = z
+  .strictObject({
+    id: idSchema("The plan's id."),
+    code: z.string().meta({ description: "Its short name.", example: "PRO" }),
+    name: z.string().meta({ description: "Its name.", example: "Pro" }),
+    tierRank: z.int().meta({ description: "0 FREE, 1 STARTER, 2 PRO, 3 AGENCY: node types of a higher tier are refused.", example: 2 }),
+    executionsPerMonth: z.int().meta({ description: "Executions of one calendar month in the tenant's zone.", example: 250_000 }),
+    nodesPerWorkflowMax: z.int().meta({ description: "Most nodes of one workflow.", example: 200 }),
+    concurrencyMax: z.int().meta({ description: "Most executions that run at once.", example: 50 }),
+  })
+  .meta({ id: "Plan", description: "A priced bundle of entitlements and quotas." });
+
+const timeZoneSchema = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/, "must be the name of an IANA time zone")
+  .max(64)
+  .refine(isTimeZone, "is not a known IANA time zone")
+  .meta({ description: "IANA time zone of its quota windows.", example: "Europe/Berlin" });
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}
+
+const tenantName = nameSchema("Its name, unique in the agency.", "Blue Bakery");
+const externalIdSchema = nameSchema("Its id in the agency's own systems, unique in the agency.", "crm-4711");
+const statusSchema = z.enum(["ACTIVE", "SUSPENDED"]).meta({ description: "Executions of a suspended tenant are blocked with TENANT_SUSPENDED.", example: "ACTIVE" });
+
+export const tenantSchema = z
+  .strictObject({
+    id: idSchema("The tenant's id."),
+    name: tenantName,
+    externalId: externalIdSchema.nullable(),
+    planId: idSchema("Its plan."),
+    timeZone: z.string().meta({ description: "IANA time zone of its quota windows.", example: "Europe/Berlin" }),
+    status: statusSchema,
+    createdAt: instantSchema("When it was created."),
+    updatedAt: instantSchema("When it was last changed."),
+  })
+  .meta({ id: "Tenant", description: "One client of the agency: the isolation unit." });
+
+const usageSchema = z
+  .strictObject({
+    tenantId: idSchema("The tenant."),
+    planId: idSchema("Its plan."),
+    window: z.strictObject({ start: instantSchema("First instant of the month."), end: instantSchema("First instant of the next month.") }),
+    executions: z.strictObject({
+      limit: z.int().meta({ description: "What the plan allows in the window.", example: 10_000 }),
+      used: z.int().meta({ description: "Executions that ended.", example: 120 }),
+      reserved: z.int().meta({ description: "Executions that started and did not end yet.", example: 3 }),
+      remaining: z.int().meta({ description: "What is left.", example: 9_877 }),
+    }),
+    concurrency: z.strictObject({
+      running: z.int().meta({ description: "Executions that run now.", example: 3 }),
+      max: z.int().meta({ description: "What the plan allows at once.", example: 10 }),
+    }),
+  })
+  .meta({ id: "Usage", description: "What a tenant used of its plan in the current window." });
+
+const params = z.strictObject({ tenantId: idSchema("The tenant.") });
+
+export const tenantRoutes = {
+  listPlans: defineRoute({
+    operationId: "listPlans",
+    method: "get",
+    path: "/v1/plans",
+    tag,
+    summary: "List the plans",
+    description: "The operator's plans and the agency's own; the key of a tenant sees the operator's and its own.",
+    scope: "authenticated",
+    subject: "key",
+    query: z.strictObject(pageQueryShape),
+    responses: { 200: { description: "One page of plans.", body: pageOf(planSchema) } },
+    problems: [],
+  }),
+  listTenants: defineRoute({
+    operationId: "listTenants",
+    method: "get",
+    path: "/v1/tenants",
+    tag,
+    summary: "List the tenants",
+    description: "Newest first.",
+    scope: "tenants:read",
+    subject: "agency",
+    query: z.strictObject({
+      ...pageQueryShape,
+      externalId: externalIdSchema.optional(),
+      status: statusSchema.optional(),
+    }),
+    responses: { 200: { description: "One page of tenants.", body: pageOf(tenantSchema) } },
+    problems: [],
+  }),
+  createTenant: defineRoute({
+    operationId: "createTenant",
+    method: "post",
+    path: "/v1/tenants",
+    tag,
+    summary: "Create a tenant",
+    description: "A tenant starts active and without API keys.",
+    scope: "tenants:write",
+    subject: "agency",
+    body: z
+      .strictObject({
+        name: tenantName,
+        planId: idSchema("Its plan."),
+        timeZone: timeZoneSchema.default("UTC"),
+        externalId: externalIdSchema.optional(),
+      })
+      .meta({ id: "CreateTenant", description: "The tenant to be created." }),
+    responses: { 201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } } },
+    problems: ["NAME_TAKEN"],
+  }),
+  getTenant: defineRoute({
+    operationId: "getTenant",
+    method: "get",
+    path: "/v1/tenants/{tenantId}",
+    tag,
+    summary: "Read a tenant",
+    description: "An agency key reads its tenants; the key of a tenant reads that tenant.",
+    scope: "tenants:read",
+    subject: "pathTenant",
+    params,
+    responses: { 200: { description: "The tenant.", body: tenantSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+  updateTenant: defineRoute({
+    operationId: "updateTenant",
+    method: "patch",
+    path: "/v1/tenants/{tenantId}",
+    tag,
+    summary: "Change a tenant",
+    description: "Absent fields stay as they are. A change of plan counts from the next execution on.",
+    scope: "tenants:write",
+    subject: "agency",
+    params,
+    body: z
+      .strictObject({
+        name: tenantName.optional(),
+        planId: idSchema("Its plan.").optional(),
+        timeZone: timeZoneSchema.optional(),
+        status: statusSchema.optional(),
+        externalId: externalIdSchema.nullable().optional(),
+      })
+      .meta({ id: "UpdateTenant", description: "The fields to be changed." }),
+    responses: { 200: { description: "The tenant after the change.", body: tenantSchema } },
+    problems: ["NOT_FOUND", "NAME_TAKEN"],
+  }),
+  getTenantUsage: defineRoute({
+    operationId: "getTenantUsage",
+    method: "get",
+    path: "/v1/tenants/{tenantId}/usage",
+    tag,
+    summary: "Read the usage of a tenant",
+    description: "The current calendar month in the tenant's zone.",
+    scope: "tenants:read",
+    subject: "pathTenant",
+    params,
+    responses: { 200: { description: "The usage.", body: usageSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+} as const;

@@ -1,0 +1,60 @@
+import { ERROR_CLASSES } from "@fluxo/core/errors/node-error";
+import { EXECUTION_STATUSES, NODE_STATUSES } from "@fluxo/core/status/execution-status";
+import { z } from "zod";
+import { idSchema, instantSchema, jsonValueSchema } from "./scalars.ts";
+
+export const nodeFailureSchema = z
+  .strictObject({
+    nodeId: z.string().meta({ description: "The node that failed.", example: "send" }),
+    name: z.string().meta({ description: "Its name, or its id.", example: "Send the mail" }),
+    type: z.string().meta({ description: "Its type.", example: "http.request" }),
+    integration: z.string().nullable().meta({ description: "The outside system it talks to.", example: "http" }),
+    message: z.string().meta({ description: "What happened, without secrets.", example: "The provider answered 503." }),
+    errorClass: z.enum(ERROR_CLASSES).meta({ description: "What kind of failure, and so whether it is tried again.", example: "SERVER" }),
+    code: z.string().meta({ description: "The stable code.", example: "PROVIDER_FAILED" }),
+    stack: z.string().optional().meta({ description: "Where in the code it failed." }),
+    occurredAt: instantSchema("When it failed."),
+    attempt: z.int().meta({ description: "The attempt that failed, from 1.", example: 1 }),
+  })
+  .meta({ id: "NodeFailure", description: "How one attempt of a node failed." });
+
+const journalEntrySchema = z
+  .strictObject({
+    nodeId: z.string().meta({ description: "The node.", example: "send" }),
+    name: z.string().meta({ description: "Its name, or its id.", example: "Send the mail" }),
+    type: z.string().meta({ description: "Its type.", example: "http.request" }),
+    integration: z.string().nullable().meta({ description: "The outside system it talks to.", example: "http" }),
+    item: z.int().meta({ description: "Which item of a loop; 0 outside of loops.", example: 0 }),
+    position: z.int().meta({ description: "Its place in the plan.", example: 1 }),
+    status: z.enum(NODE_STATUSES).meta({ description: "Where the node stands.", example: "SUCCESS" }),
+    reason: z.string().nullable().meta({ description: "What a waiting node waits for.", example: "DELAY" }),
+    attempt: z.int().meta({ description: "The last attempt, from 1; 0 for a node that was never tried.", example: 1 }),
+    ports: z.array(z.string()).meta({ description: "The output ports taken.", example: ["main"] }),
+    startedAt: instantSchema("When its last attempt started.").nullable(),
+    completedAt: instantSchema("When it ended.").nullable(),
+    resumeAt: instantSchema("When it goes on.").nullable(),
+    durationMs: z.int().nullable().meta({ description: "From start to end.", example: 87 }),
+    output: jsonValueSchema("Its output; absent when outputs were not asked for.").optional(),
+    failure: nodeFailureSchema.nullable().meta({ description: "The failure of the last attempt." }),
+    attempts: z.array(nodeFailureSchema).meta({ description: "The failures of the attempts before it." }),
+  })
+  .meta({ id: "JournalEntry", description: "What one node did in an execution." });
+
+const eventSchema = z
+  .strictObject({
+    type: z.enum(["queued", "started", "waiting", "cancelRequested", "completed", "blocked", "canceled"]).meta({ description: "What happened.", example: "started" }),
+    at: instantSchema("When."),
+    message: z.string().meta({ description: "The same in words.", example: "Started 118 ms after it was queued." }),
+  })
+  .meta({ id: "TimelineEvent", description: "A turn in the life of an execution." });
+
+export const timelineSchema = z
+  .strictObject({
+    executionId: idSchema("The execution."),
+    status: z.enum(EXECUTION_STATUSES).meta({ description: "Where it stands.", example: "SUCCESS" }),
+    reason: z.string().nullable().meta({ description: "Of BLOCKED: the refusing rule. Of WAITING: what it waits for.", example: "DELAY" }),
+    events: z.array(eventSchema).meta({ description: "In the order of time." }),
+    journal: z.array(journalEntrySchema).meta({ description: "What the nodes did, in plan order." }),
+    failures: z.array(nodeFailureSchema).meta({ description: "Every failed attempt, in the order of time." }),
+  })
+  .meta({ id: "Timeline", description: "What happened in an execution, from recorded data." });

@@ -1,0 +1,249 @@
+import { graphSchema } from "@fluxo/core/graph/graph";
+import { z } from "zod";
+import { defineRoute } from "./route.ts";
+import { flagSchema, idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { createdTriggerSchema } from "./triggers.ts";
+
+const tag = "Workflows";
+
+const exampleGraph = {
+  nodes: [
+    { id: "start", type: "trigger.manual" },
+    { id: "greet", type: "set", params: { fields: [] } },
+  ],
+  edges: [{ from: "start", to: "greet" }],
+};
+
+export const graphBodySchema = graphSchema.meta({
+  id: "Graph",
+  description: "Nodes and edges in any order. GET /v1/node-types tells the types of nodes and their parameters.",
+  example: exampleGraph,
+});
+
+const workflowName = nameSchema("Its name, unique in the tenant.", "Welcome new customers");
+const isActiveSchema = z.boolean().meta({ description: "Executions of a workflow that is not active are blocked with WORKFLOW_INACTIVE.", example: true });
+
+export const workflowSchema = z
+  .strictObject({
+    id: idSchema("The workflow's id."),
+    name: workflowName,
+    isActive: isActiveSchema,
+    draftRevision: z.int().meta({ description: "Raised by every change of the draft.", example: 3 }),
+    publishedVersion: z
+      .strictObject({ id: idSchema("The version's id."), number: z.int().meta({ description: "From 1.", example: 2 }) })
+      .nullable()
+      .meta({ description: "The version that new executions take; null before the first publish." }),
+    createdAt: instantSchema("When it was created."),
+    updatedAt: instantSchema("When it was last changed."),
+  })
+  .meta({ id: "Workflow", description: "An automation with its draft and its published version." });
+
+const draftSchema = z
+  .strictObject({
+    workflowId: idSchema("The workflow."),
+    revision: z.int().meta({ description: "Also the entity tag.", example: 3 }),
+    graph: graphBodySchema,
+  })
+  .meta({ id: "Draft", description: "The graph under edit." });
+
+export const graphIssueSchema = z
+  .strictObject({
+    code: z.string().meta({ description: "The stable code.", example: "EDGE_DANGLING" }),
+    path: z.string().meta({ description: "JSON pointer into the graph.", example: "/edges/0/to" }),
+    message: z.string().meta({ description: "What is wrong, for people.", example: "The edge names a node that does not exist." }),
+    nodeId: z.string().optional().meta({ description: "The node at fault.", example: "greet" }),
+  })
+  .meta({ id: "GraphIssue", description: "One problem of a graph." });
+
+const validationSchema = z
+  .strictObject({
+    isValid: z.boolean().meta({ description: "Whether the graph can be published.", example: true }),
+    issues: z.array(graphIssueSchema).meta({ description: "What keeps the graph from being published." }),
+    warnings: z.array(graphIssueSchema).meta({ description: "What the tenant's plan would refuse when an execution starts." }),
+    plan: z
+      .strictObject({
+        triggers: z.array(z.string()).meta({ description: "Ids of the trigger nodes." }),
+        readySets: z.array(z.array(z.string())).meta({ description: "Node ids in the order in which they become ready; nodes of one set run side by side." }),
+      })
+      .nullable()
+      .meta({ description: "How it would be executed; null for a graph that is not valid." }),
+  })
+  .meta({ id: "Validation", description: "What publishing the graph would say." });
+
+const versionShape = {
+  id: idSchema("The version's id."),
+  workflowId: idSchema("The workflow."),
+  number: z.int().meta({ description: "From 1.", example: 2 }),
+  contentHash: z.string().meta({ description: "SHA-256 of the canonical graph, hex.", example: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }),
+  nodeCount: z.int().meta({ description: "How many nodes it has.", example: 2 }),
+  nodeTypes: z.array(z.string()).meta({ description: "The types of its nodes.", example: ["set", "trigger.manual"] }),
+  publishedAt: instantSchema("When it was published first."),
+  publishedBy: idSchema("The API key that published it.").nullable(),
+};
+export const versionSchema = z.strictObject(versionShape).meta({ id: "WorkflowVersion", description: "One published graph; never changes." });
+const versionWithGraphSchema = z.strictObject({ ...versionShape, graph: graphBodySchema }).meta({ id: "WorkflowVersionWithGraph", description: "One published graph; never changes." });
+
+const publishedSchema = z
+  .strictObject({
+    isNew: z.boolean().meta({ description: "Whether this publish created the version.", example: true }),
+    version: versionSchema,
+    triggers: z.array(createdTriggerSchema).meta({ description: "What can start executions of this version." }),
+  })
+  .meta({ id: "Published", description: "The version that new executions take, and its triggers." });
+
+const params = z.strictObject({ workflowId: idSchema("The workflow.") });
+const entityTag = { ETag: "The revision of the draft, in quotes." };
+
+export const workflowRoutes = {
+  listWorkflows: defineRoute({
+    operationId: "listWorkflows",
+    method: "get",
+    path: "/v1/workflows",
+    tag,
+    summary: "List the workflows",
+    description: "Newest first.",
+    scope: "workflows:read",
+    subject: "tenant",
+    query: z.strictObject({
+      ...pageQueryShape,
+      active: flagSchema("Only active ones, or only those that are not.").optional(),
+      q: nameSchema("Text that the name holds, in any case.", "welcome").optional(),
+    }),
+    responses: { 200: { description: "One page of workflows.", body: pageOf(workflowSchema) } },
+    problems: [],
+  }),
+  createWorkflow: defineRoute({
+    operationId: "createWorkflow",
+    method: "post",
+    path: "/v1/workflows",
+    tag,
+    summary: "Create a workflow",
+    description: "It starts with a draft and nothing published. The draft need not be complete; publishing judges it.",
+    scope: "workflows:write",
+    subject: "tenant",
+    body: z.strictObject({ name: workflowName, graph: graphBodySchema.optional() }).meta({ id: "CreateWorkflow", description: "The workflow to be created." }),
+    responses: { 201: { description: "The workflow was created.", body: workflowSchema, headers: { Location: "The path of the workflow.", ...entityTag } } },
+    problems: ["NAME_TAKEN"],
+  }),
+  getWorkflow: defineRoute({
+    operationId: "getWorkflow",
+    method: "get",
+    path: "/v1/workflows/{workflowId}",
+    tag,
+    summary: "Read a workflow",
+    description: "Without its graphs.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params,
+    responses: { 200: { description: "The workflow.", body: workflowSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+  updateWorkflow: defineRoute({
+    operationId: "updateWorkflow",
+    method: "patch",
+    path: "/v1/workflows/{workflowId}",
+    tag,
+    summary: "Rename, activate or deactivate a workflow",
+    description: "Absent fields stay as they are. Only a published workflow can be activated.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    body: z.strictObject({ name: workflowName.optional(), isActive: isActiveSchema.optional() }).meta({ id: "UpdateWorkflow", description: "The fields to be changed." }),
+    responses: { 200: { description: "The workflow after the change.", body: workflowSchema } },
+    problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED"],
+  }),
+  getDraft: defineRoute({
+    operationId: "getDraft",
+    method: "get",
+    path: "/v1/workflows/{workflowId}/draft",
+    tag,
+    summary: "Read the draft",
+    description: "The graph under edit, with its revision as entity tag.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params,
+    responses: { 200: { description: "The draft.", body: draftSchema, headers: entityTag } },
+    problems: ["NOT_FOUND"],
+  }),
+  replaceDraft: defineRoute({
+    operationId: "replaceDraft",
+    method: "put",
+    path: "/v1/workflows/{workflowId}/draft",
+    tag,
+    summary: "Replace the draft",
+    description: "With If-Match, only when the draft still has that revision. The graph must have the right shape; it need not be complete.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    headers: z.object({
+      "If-Match": z
+        .string()
+        .regex(/^(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)$/, "must be an entity tag in quotes")
+        .max(1_000)
+        .optional()
+        .meta({ description: "The entity tag that the draft must still have.", example: '"3"' }),
+    }),
+    body: z.strictObject({ graph: graphBodySchema }).meta({ id: "ReplaceDraft", description: "The new draft." }),
+    responses: { 200: { description: "The draft after the change.", body: draftSchema, headers: entityTag } },
+    problems: ["NOT_FOUND", "PRECONDITION_FAILED"],
+  }),
+  validateWorkflow: defineRoute({
+    operationId: "validateWorkflow",
+    method: "post",
+    path: "/v1/workflows/{workflowId}/validate",
+    tag,
+    summary: "Validate a graph",
+    description: "Judges the graph of the body, or the draft when there is none, as publishing would, and warns of what the tenant's plan would refuse. Changes nothing.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params,
+    body: z.strictObject({ graph: graphBodySchema.optional() }).optional().meta({ id: "ValidateWorkflow", description: "The graph to be judged; the draft when absent." }),
+    responses: { 200: { description: "The verdict.", body: validationSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+  publishWorkflow: defineRoute({
+    operationId: "publishWorkflow",
+    method: "post",
+    path: "/v1/workflows/{workflowId}/publish",
+    tag,
+    summary: "Publish the draft",
+    description:
+      "Makes the draft the version that new executions take, and activates the workflow. The same content is the same version. Triggers keep their id, address and secret over versions; " +
+      "the triggers of nodes that are gone are disabled. A secret is in the answer that created it, and never again.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    responses: {
+      200: { description: "This content is a version already; it is the published one now.", body: publishedSchema },
+      201: { description: "A new version was created and published.", body: publishedSchema, headers: { Location: "The path of the version." } },
+    },
+    problems: ["NOT_FOUND", "GRAPH_INVALID"],
+  }),
+  listVersions: defineRoute({
+    operationId: "listVersions",
+    method: "get",
+    path: "/v1/workflows/{workflowId}/versions",
+    tag,
+    summary: "List the versions",
+    description: "Newest first, without graphs.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params,
+    query: z.strictObject(pageQueryShape),
+    responses: { 200: { description: "One page of versions.", body: pageOf(versionSchema) } },
+    problems: ["NOT_FOUND"],
+  }),
+  getVersion: defineRoute({
+    operationId: "getVersion",
+    method: "get",
+    path: "/v1/workflows/{workflowId}/versions/{number}",
+    tag,
+    summary: "Read a version",
+    description: "With its graph.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params: z.strictObject({ workflowId: idSchema("The workflow."), number: z.coerce.number().int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }),
+    responses: { 200: { description: "The version.", body: versionWithGraphSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+} as const;

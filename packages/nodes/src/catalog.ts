@@ -1,0 +1,99 @@
+import { TIERS, type NodeDefinition, type RetryClass, type SideEffect, type Tier } from "@fluxo/core/node/definition";
+import { z } from "zod";
+import { delay } from "./delay/definition.ts";
+import { httpRequest } from "./http-request/definition.ts";
+import { ifNode } from "./if/definition.ts";
+import { merge } from "./merge/definition.ts";
+import { set } from "./set/definition.ts";
+import { stop } from "./stop/definition.ts";
+import { switchNode } from "./switch/definition.ts";
+import { manualTrigger } from "./trigger-manual/definition.ts";
+import { webhookTrigger } from "./trigger-webhook/definition.ts";
+
+/** Every node type by its name: definitions only, no executor. */
+export const catalog = {
+  "trigger.webhook": webhookTrigger,
+  "trigger.manual": manualTrigger,
+  set,
+  if: ifNode,
+  switch: switchNode,
+  merge,
+  "http.request": httpRequest,
+  delay,
+  stop,
+} as const satisfies Record<string, NodeDefinition>;
+
+export type NodeType = keyof typeof catalog;
+
+/** What `GET /v1/node-types` tells about one node type. */
+export interface NodeTypeDescription {
+  readonly type: string;
+  readonly kind: NodeDefinition["kind"];
+  readonly title: string;
+  /** Markdown. */
+  readonly docs: string;
+  readonly tier: Tier;
+  readonly integration: string | null;
+  readonly sideEffect: SideEffect;
+  readonly retryClass: RetryClass;
+  readonly defaultTimeoutMs: number;
+  /** The output ports without parameters; some node types make more of them of their parameters. `error` is there on nodes with `onError: "branch"`. */
+  readonly ports: { readonly names: readonly string[]; readonly dependOnParams: boolean };
+  /** JSON Schema (2020-12) of the parameters as saved; a template may stand in place of any value but a trigger's. */
+  readonly paramsSchema: z.core.JSONSchema.BaseSchema;
+  /** JSON Schema (2020-12) of the output. */
+  readonly outputSchema: z.core.JSONSchema.BaseSchema;
+  readonly examples: NodeDefinition["examples"];
+}
+
+const definitions: Readonly<Record<string, NodeDefinition>> = catalog;
+
+/** Whether the catalog has a type of this name. */
+export function isNodeType(type: string): type is NodeType {
+  return Object.hasOwn(catalog, type);
+}
+
+/** The definition of a node type; undefined when there is none. */
+export function findDefinition(type: string): NodeDefinition | undefined {
+  return isNodeType(type) ? definitions[type] : undefined;
+}
+
+/** The rank of every node type's tier, from 0 for the smallest: a plan includes the node types up to the rank of its own tier. */
+export function nodeTiers(): Record<string, number> {
+  return Object.fromEntries(Object.entries(definitions).map(([type, { tier }]) => [type, TIERS.indexOf(tier)]));
+}
+
+/** The whole catalog as data, in its own order. */
+export function describeCatalog(): NodeTypeDescription[] {
+  return Object.values(definitions).map(describeDefinition);
+}
+
+/** One definition as data. */
+export function describeDefinition(definition: NodeDefinition): NodeTypeDescription {
+  const { type, kind, title, docs, tier, integration, sideEffect, retryClass, defaultTimeoutMs, examples } = definition;
+  return {
+    type,
+    kind,
+    title,
+    docs,
+    tier,
+    integration,
+    sideEffect,
+    retryClass,
+    defaultTimeoutMs,
+    ports: describePorts(definition),
+    paramsSchema: z.toJSONSchema(definition.params, { io: "input", unrepresentable: "any" }),
+    outputSchema: z.toJSONSchema(definition.output, { unrepresentable: "any" }),
+    examples,
+  };
+}
+
+function describePorts({ ports, examples }: NodeDefinition): NodeTypeDescription["ports"] {
+  const names = ports({});
+  const dependOnParams = examples.some(({ params }) => ports(recordOf(params)).join("\n") !== names.join("\n"));
+  return { names, dependOnParams };
+}
+
+function recordOf(params: unknown): Readonly<Record<string, unknown>> {
+  return typeof params === "object" && params !== null ? { ...params } : {};
+}

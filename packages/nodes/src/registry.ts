@@ -1,0 +1,98 @@
+import { NodeError } from "@fluxo/core/errors/node-error";
+import { jsonPointer } from "@fluxo/core/json-pointer";
+import type { NodeDefinition } from "@fluxo/core/node/definition";
+import type { NodeContext, NodeExecutor, NodeResult } from "@fluxo/core/node/executor";
+import type { z } from "zod";
+import { catalog, isNodeType, type NodeType } from "./catalog.ts";
+import { executeDelay } from "./delay/executor.ts";
+import { executeHttpRequest } from "./http-request/executor.ts";
+import { executeIf } from "./if/executor.ts";
+import { executeMerge } from "./merge/executor.ts";
+import { isTooDeep, MAX_JSON_DEPTH } from "./schemas/json.ts";
+import { executeSet } from "./set/executor.ts";
+import { executeStop } from "./stop/executor.ts";
+import { executeSwitch } from "./switch/executor.ts";
+import { executeManualTrigger } from "./trigger-manual/executor.ts";
+import { executeWebhookTrigger } from "./trigger-webhook/executor.ts";
+
+/** The parameters that an executor gets, by node type. */
+type Params = { readonly [T in NodeType]: z.output<(typeof catalog)[T]["params"]> };
+
+/** One executor for every type of the catalog and none for others, each for the parameters of its own type. Anything else does not compile. */
+type Executors = { readonly [T in NodeType]: NodeExecutor<Params[T]> };
+
+const executors: Executors = {
+  "trigger.webhook": executeWebhookTrigger,
+  "trigger.manual": executeManualTrigger,
+  set: executeSet,
+  if: executeIf,
+  switch: executeSwitch,
+  merge: executeMerge,
+  "http.request": executeHttpRequest,
+  delay: executeDelay,
+  stop: executeStop,
+};
+
+/** The catalog, typed so that a type's schema and its executor are seen to agree. */
+const schemas: { readonly [T in NodeType]: { readonly params: z.ZodType<Params[T]> } } = catalog;
+
+/** Most problems that one message names. */
+const MAX_ISSUES = 5;
+
+/**
+ * Runs one attempt of a node: checks the parameters, executes, checks the result.
+ * @param renderedParams the parameters as saved, with their templates filled in
+ * @throws NodeError what the executor throws; PARAMS_INVALID (DATA, names the fields), OUTPUT_TOO_LARGE (DATA, nested too deep),
+ * OUTPUT_INVALID (INTERNAL, a defect of the executor), EXECUTION_UNREADABLE (INTERNAL, no such type)
+ * @throws the reason of `context.signal` when it aborts before the executor begins, or while it waits for something outside
+ */
+export async function executeNode(type: string, renderedParams: unknown, context: NodeContext): Promise<NodeResult> {
+  if (!isNodeType(type)) {
+    throw new NodeError(`This worker knows no node type "${type}".`, { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" });
+  }
+  context.signal.throwIfAborted();
+  return executeKnown(type, renderedParams, context);
+}
+
+async function executeKnown<T extends NodeType>(type: T, renderedParams: unknown, context: NodeContext): Promise<NodeResult> {
+  const params = parseParams(type, schemas[type].params, renderedParams);
+  const result = await executors[type](params, context);
+  assertResult(catalog[type], renderedParams, result);
+  return result;
+}
+
+function parseParams<P>(type: string, schema: z.ZodType<P>, renderedParams: unknown): P {
+  const parsed = schema.safeParse(renderedParams);
+  if (!parsed.success) {
+    throw new NodeError(`The parameters of ${type} do not fit: ${issuesText(parsed.error)}.`, { errorClass: "DATA", code: "PARAMS_INVALID" });
+  }
+  return parsed.data;
+}
+
+/** Checks the output against its schema, and the ports against those of the definition. The output itself stays as it is. */
+function assertResult(definition: NodeDefinition, renderedParams: unknown, result: NodeResult): void {
+  const checked = definition.output.safeParse(result.output);
+  if (!checked.success) {
+    if (isTooDeep(result.output)) {
+      throw new NodeError(`The output is nested deeper than ${MAX_JSON_DEPTH} levels.`, { errorClass: "DATA", code: "OUTPUT_TOO_LARGE" });
+    }
+    throw outputInvalid(definition.type, `its output does not fit: ${issuesText(checked.error)}`);
+  }
+  if (result.kind === "done" && result.ports !== undefined) {
+    const known = definition.ports(typeof renderedParams === "object" && renderedParams !== null ? { ...renderedParams } : {});
+    const unknown = result.ports.find((port) => !known.includes(port));
+    if (unknown !== undefined) {
+      throw outputInvalid(definition.type, `it took the port "${unknown}", which it does not have`);
+    }
+  }
+}
+
+function outputInvalid(type: string, reason: string): NodeError {
+  return new NodeError(`The node type ${type} broke its contract: ${reason}.`, { errorClass: "INTERNAL", code: "OUTPUT_INVALID" });
+}
+
+/** Names fields and rules, never values. */
+function issuesText({ issues }: z.ZodError): string {
+  const named = issues.slice(0, MAX_ISSUES).map(({ path, message }) => (path.length === 0 ? message : `${jsonPointer(path)} ${message}`));
+  return [...named, ...(issues.length > MAX_ISSUES ? [`and ${issues.length - MAX_ISSUES} more`] : [])].join("; ");
+}

@@ -1,0 +1,198 @@
+import { at } from "@fluxo/core/collections";
+import type { ErrorCode } from "@fluxo/core/errors/codes";
+import { graphSchema } from "@fluxo/core/graph/graph";
+import { validateGraph } from "@fluxo/core/graph/validate";
+import type { Json, JsonObject } from "@fluxo/core/json";
+import type { NodeDefinition } from "@fluxo/core/node/definition";
+import type { NodeContext, NodeResult } from "@fluxo/core/node/executor";
+import { templateContext } from "@fluxo/core/templates/context";
+import { renderValue } from "@fluxo/core/templates/render";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { describeDefinition, findDefinition, type NodeType } from "../catalog.ts";
+import { executeNode } from "../registry.ts";
+import { isJson } from "../schemas/json.ts";
+import { nodeErrorOf } from "./failures.ts";
+import { nodeContext } from "./node-context.ts";
+import { Provider } from "./provider.ts";
+
+/** Types whose purpose it is to fail, with the code they fail with. */
+const FAILS_WITH: Partial<Record<NodeType, ErrorCode>> = { stop: "STOPPED_BY_WORKFLOW" };
+
+/** What the templates of examples find. */
+const TRIGGER: JsonObject = {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  query: {},
+  body: { id: 7, customerId: "c/1", email: "Ada@Example.com", items: [1, 2], sku: "A-1", total: 1200, orders: 1, tags: ["new"], country: "DE", plan: "paid" },
+};
+
+/** What every node type of the catalog keeps to. */
+export function describeNodeContract(type: NodeType): void {
+  describe(`node type ${type}`, () => {
+    const definition = definitionOf(type);
+    describe("definition", () => {
+      describeDefinitionContract(type, definition);
+    });
+    describe("executor", () => {
+      describeExecutorContract(type, definition);
+    });
+  });
+}
+
+function describeDefinitionContract(type: NodeType, definition: NodeDefinition): void {
+  test("is listed under its own name, with a title and docs", () => {
+    expect(definition.type).toBe(type);
+    expect(definition.type.length).toBeLessThanOrEqual(64);
+    expect(definition.title).not.toBe("");
+    expect(definition.docs.length).toBeGreaterThan(40);
+    expect(definition.defaultTimeoutMs).toBeGreaterThan(0);
+  });
+
+  test("has examples that differ, each with a title, each of valid parameters", () => {
+    expect(definition.examples.length).toBeGreaterThan(0);
+    expect(new Set(definition.examples.map(({ title }) => title)).size).toBe(definition.examples.length);
+    for (const { title, params } of definition.examples) {
+      expect(title).not.toBe("");
+      expect(definition.params.safeParse(params).error?.issues ?? []).toEqual([]);
+      expect(isJson(params)).toBe(true);
+    }
+  });
+
+  test("has examples that can be published", () => {
+    for (const { params } of definition.examples) {
+      expect(validateGraph(graphAround(type, definition, params), { get: findDefinition })).toEqual([]);
+    }
+  });
+
+  test("names its ports, the same ones each time, never `error`", () => {
+    for (const params of [{}, ...definition.examples.map((example) => objectOf(example.params))]) {
+      const ports = definition.ports(params);
+      expect(ports.length).toBeGreaterThan(0);
+      expect(new Set(ports).size).toBe(ports.length);
+      expect(definition.ports(params)).toEqual(ports);
+      expect(ports).not.toContain("error");
+      expect(ports.filter((port) => port.length === 0 || port.length > 64)).toEqual([]);
+    }
+  });
+
+  test("refuses unknown parameters", () => {
+    for (const { params } of definition.examples) {
+      const issues = definition.params.safeParse({ ...objectOf(params), unknownParameter: 1 }).error?.issues ?? [];
+      expect(issues.map(({ code }) => code)).toContain("unrecognized_keys");
+    }
+  });
+
+  test("guards repeats only of what acts outside, and for its examples without failing", () => {
+    for (const { params } of definition.examples) {
+      const guards = definition.guardsRepeat?.(objectOf(params)) ?? false;
+      expect(guards && definition.sideEffect === "none").toBe(false);
+    }
+    expect(definition.sideEffect === "none" || definition.integration !== null).toBe(true);
+  });
+
+  test("has JSON Schemas, which are JSON", () => {
+    const { paramsSchema, outputSchema } = describeDefinition(definition);
+    expect(paramsSchema).toMatchObject({ type: "object", additionalProperties: false });
+    expect(JSON.parse(JSON.stringify(paramsSchema))).toEqual(paramsSchema);
+    expect(JSON.parse(JSON.stringify(outputSchema))).toEqual(outputSchema);
+    // As input, the same schema for everyone who asks.
+    expect(z.toJSONSchema(definition.params, { io: "input", unrepresentable: "any" })).toEqual(paramsSchema);
+  });
+}
+
+function describeExecutorContract(type: NodeType, definition: NodeDefinition): void {
+  let provider: Provider;
+  beforeAll(async () => {
+    provider = await Provider.start();
+  });
+  afterAll(async () => {
+    await provider[Symbol.asyncDispose]();
+  });
+
+  const cases = definition.examples.map(({ title, params }) => ({ title, params: rendered(params) }));
+  test.each(cases)("gives the same valid result twice: $title", async ({ params }) => {
+    const before = JSON.stringify(params);
+    const first = await outcomeOf(type, params, contextWith(provider));
+    const second = await outcomeOf(type, params, contextWith(provider, { attempt: 2 }));
+    expect(second).toEqual(first);
+    expect(JSON.stringify(params)).toBe(before);
+    if ("failsWith" in first) {
+      expect(first.failsWith).toBe(FAILS_WITH[type]);
+      return;
+    }
+    expect(FAILS_WITH[type]).toBeUndefined();
+    expect(isJson(first.output)).toBe(true);
+    expect(definition.output.safeParse(first.output).error?.issues ?? []).toEqual([]);
+    const ports = first.kind === "done" ? (first.ports ?? ["main"]) : ["main"];
+    expect(definition.ports(objectOf(params))).toEqual(expect.arrayContaining([...ports]));
+  });
+
+  test("does not begin when its signal is aborted", async () => {
+    const reason = new Error("canceled");
+    const seen = provider.requests.length;
+    const context = contextWith(provider, { signal: AbortSignal.abort(reason) });
+    await expect(executeNode(type, at(cases, 0).params, context)).rejects.toBe(reason);
+    expect(provider.requests.length).toBe(seen);
+  });
+
+  test.runIf(definition.integration !== null)("stops waiting when its signal aborts", async () => {
+    const usual = provider.reply;
+    provider.reply = "silent";
+    const controller = new AbortController();
+    const reason = new Error("canceled");
+    const attempt = executeNode(type, at(cases, 0).params, contextWith(provider, { signal: controller.signal }));
+    await expect.poll(() => provider.requests.length).toBeGreaterThan(0);
+    controller.abort(reason);
+    await expect(attempt).rejects.toBe(reason);
+    provider.reply = usual;
+  });
+
+  test("answers parameters that do not fit with PARAMS_INVALID and the field", async () => {
+    const params = { ...objectOf(at(cases, 0).params), unknownParameter: "s3cret-value" };
+    const error = await nodeErrorOf(executeNode(type, params, contextWith(provider)));
+    expect(error).toMatchObject({ errorClass: "DATA", code: "PARAMS_INVALID" });
+    expect(error.message).toContain("unknownParameter");
+    expect(error.message).not.toContain("s3cret-value");
+  });
+}
+
+type Outcome = NodeResult | { readonly failsWith: ErrorCode };
+
+async function outcomeOf(type: NodeType, params: Json, context: NodeContext): Promise<Outcome> {
+  if (FAILS_WITH[type] === undefined) {
+    return executeNode(type, params, context);
+  }
+  return { failsWith: (await nodeErrorOf(executeNode(type, params, context))).code };
+}
+
+function contextWith(provider: Provider, parts: Partial<NodeContext> = {}): NodeContext {
+  const inputs = [
+    { nodeId: "left", port: "main", output: { a: 1, b: 1 } },
+    { nodeId: "right", port: "true", output: { b: 2, c: 3 } },
+  ];
+  return nodeContext({ http: provider, trigger: TRIGGER, inputs, ...parts });
+}
+
+function rendered(params: unknown): Json {
+  const json: Json = JSON.parse(JSON.stringify(params));
+  return renderValue(json, templateContext({ trigger: TRIGGER, execution: {}, outputs: new Map(), aliases: new Map() }));
+}
+
+function graphAround(type: NodeType, { kind }: NodeDefinition, params: unknown): z.output<typeof graphSchema> {
+  const node = { id: "node", type, params };
+  const trigger = { id: "start", type: "trigger.manual" };
+  return graphSchema.parse(kind === "trigger" ? { nodes: [node], edges: [] } : { nodes: [trigger, node], edges: [{ from: "start", to: "node" }] });
+}
+
+function definitionOf(type: NodeType): NodeDefinition {
+  const definition = findDefinition(type);
+  if (definition === undefined) {
+    throw new RangeError(`The catalog has no ${type}.`);
+  }
+  return definition;
+}
+
+function objectOf(params: unknown): JsonObject {
+  return z.record(z.string(), z.json()).parse(params);
+}

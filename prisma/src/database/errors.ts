@@ -1,0 +1,14 @@
+import pg from "pg";
+
+/** SQLSTATE classes after which the same statement may succeed: connection, serialization and deadlock, resources, shutdown. */
+const TRANSIENT = /^(?:08|40|53|57P0)/;
+
+/**
+ * Whether a statement may be tried again as it is. A lost connection leaves its outcome open, so only repeatable statements may ask.
+ */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return TRANSIENT.test(error.code ?? "");
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return /^(?:ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)/.test(code) || /connection terminated|timeout exceeded|client has encountered a connection error|not queryable/i.test(error.message);
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { nodeTiers } from "@fluxo/nodes/catalog";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
+import { listen } from "@fluxo/runtime/http-server";
+import { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { createLogger, type Logger } from "@fluxo/runtime/logger";
+import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createRedis } from "@fluxo/runtime/redis";
+import express, { type Express } from "express";
+import { Inngest } from "inngest";
+import { serve } from "inngest/express";
+import { listenForCancels } from "./cancel-listener.ts";
+import { workerConfig, type WorkerConfig } from "./config.ts";
+import { Engine, type EngineOptions } from "./execution/engine.ts";
+import { createExecutionStore } from "./execution/execution-store.ts";
+import { LeaseKeeper } from "./execution/lease-keeper.ts";
+import { executionFunctions } from "./inngest/functions.ts";
+import { registerFunctions } from "./inngest/register.ts";
+
+const SERVE_PATH = "/api/inngest";
+/** What a batch event may measure, with room: the events carry references only. */
+const EVENT_BODY_LIMIT = "4mb";
+const CLOSE_DEADLINE_MS = 3_000;
+
+/** Constructs the worker and starts it. What is constructed first ends last. */
+export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = workerConfig(env);
+  const logger = createLogger({ service: "worker", level: config.LOG_LEVEL });
+  const lifecycle = new Lifecycle({ logger, totalTimeoutMs: config.WORKER_STOP_DEADLINE_MS + 10_000 });
+  lifecycle.handleSignals();
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  collectProcessMetrics(registry);
+
+  const owner = `${hostname()}:${process.pid}:${randomUUID()}`;
+  const app = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: "fluxo-worker", max: config.WORKER_DATABASE_CONNECTIONS, role: "fluxo_app" });
+  const system = createPool({ connectionString: config.FLUXO_SYSTEM_DATABASE_URL, applicationName: "fluxo-worker-leases", max: 2, role: "fluxo_system" });
+  lifecycle.onStop("postgresql", async () => {
+    await Promise.all([app.end(), system.end()]);
+  });
+  await assertServiceRole(app, "fluxo_app");
+  await assertServiceRole(system, "fluxo_system");
+  const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
+  lifecycle.onStop("redis", () => redis.disconnect());
+
+  const store = createExecutionStore({ pool: app, owner, leaseMs: config.WORKER_LEASE_MS, nodeTiers: nodeTiers(), clock: systemClock, metrics });
+  const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
+  const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
+  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, tools: { clock: systemClock, random: Math.random, http, metrics } };
+  const engine = new Engine(engineOptions);
+  leases.start();
+  lifecycle.onStop("journal", () => store.drain());
+  lifecycle.onStop("leases", () => leases.stop());
+  lifecycle.onStop("executions", () => engine.stop(config.WORKER_STOP_DEADLINE_MS), { timeoutMs: config.WORKER_STOP_DEADLINE_MS + 1_000 });
+  await listenForCancels(redis, config.FLUXO_REDIS_PREFIX, (executionId) => leases.cancel(executionId), logger).catch((error: unknown) => {
+    logger.warn({ err: error }, "cancels are heard with the heartbeat only");
+  });
+
+  const health = healthRouter({
+    registry,
+    isStopping: () => lifecycle.isStopping(),
+    checks: [{ name: "postgresql", check: () => app.query("SELECT 1") }],
+  });
+  const server = await listen(workerApp(config, engine, logger, health), { host: config.HOST, port: config.PORT, requestTimeoutMs: 0 });
+  const registration = new AbortController();
+  lifecycle.onStop("http", async () => {
+    registration.abort();
+    // The requests of running executions end with them; their connections are cut, and Inngest calls another worker.
+    await server.close(CLOSE_DEADLINE_MS);
+  });
+  lifecycle.markRunning();
+  logger.info({ port: server.port, owner }, "worker is up");
+  void registerFunctions(new URL(SERVE_PATH, `http://127.0.0.1:${server.port}`).href, systemClock, logger, registration.signal);
+}
+
+function workerApp(config: WorkerConfig, engine: Engine, logger: Logger, health: express.Router): Express {
+  const client = new Inngest({
+    id: "fluxo",
+    isDev: false,
+    baseUrl: config.INNGEST_BASE_URL,
+    eventKey: config.INNGEST_EVENT_KEY,
+    signingKey: config.INNGEST_SIGNING_KEY,
+    logger,
+  });
+  const application = express();
+  application.disable("x-powered-by");
+  application.use(health);
+  application.use(
+    SERVE_PATH,
+    express.json({ limit: EVENT_BODY_LIMIT }),
+    serve({ client, functions: executionFunctions(client, engine, logger), serveOrigin: config.WORKER_SERVE_URL, servePath: SERVE_PATH }),
+  );
+  return application;
+}

@@ -1,0 +1,91 @@
+import type { Clock } from "@fluxo/core/ports/clock";
+import { claimExecutions, type ClaimResult } from "@fluxo/prisma/executions/claim";
+import { recordNodes, type JournalRow } from "@fluxo/prisma/executions/journal";
+import { settleExecutions, type SettleItem } from "@fluxo/prisma/executions/settle";
+import { loadVersionGraphs } from "@fluxo/prisma/executions/versions";
+import { isTransient } from "@fluxo/prisma/database/errors";
+import type { Graph } from "@fluxo/core/graph/graph";
+import { GroupCommit } from "@fluxo/runtime/group-commit";
+import type { Metrics } from "@fluxo/runtime/metrics";
+import type pg from "pg";
+
+export interface ExecutionStoreOptions {
+  /** Connections of fluxo_app. */
+  readonly pool: pg.Pool;
+  readonly owner: string;
+  readonly leaseMs: number;
+  readonly nodeTiers: Readonly<Record<string, number>>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** Every write of running executions. Writes of one turn, of all executions of the process, share one statement. */
+export interface ExecutionStore {
+  claim(tenantId: string, executionIds: readonly string[], keepStarved: boolean): Promise<ClaimResult>;
+  loadGraphs(tenantId: string, versionIds: readonly string[]): Promise<ReadonlyMap<string, Graph>>;
+  /** Writes the rows of one execution. False when the execution is another's by now. */
+  record(rows: readonly JournalRow[], signal: AbortSignal): Promise<boolean>;
+  /** Ends or suspends an execution. False when it is another's by now. */
+  settle(item: SettleItem, signal: AbortSignal): Promise<boolean>;
+  drain(): Promise<void>;
+}
+
+const BATCH_MAX = 200;
+const QUEUED_MAX = 100_000;
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 1_000;
+
+/** Creates the store. Recording and settling are repeatable: the epoch fences them, and what was written is not written again. */
+export function createExecutionStore(options: ExecutionStoreOptions): ExecutionStore {
+  const { pool, metrics, clock } = options;
+  const observe = (group: string) => (report: { size: number; durationMs: number }): void => {
+    metrics.groupCommitBatchSize.observe({ group }, report.size);
+    metrics.groupCommitDuration.observe({ group }, report.durationMs / 1_000);
+  };
+  // A batch that fails as a whole is retried row by row, so that one unwritable row never fails its batch.
+  const shared = { maxBatch: BATCH_MAX, maxQueued: QUEUED_MAX, maxInFlight: 2, retryRowByRow: true, isRetryable: (error: unknown) => !isTransient(error) };
+  const journal = new GroupCommit<readonly JournalRow[], boolean>({
+    ...shared,
+    onFlush: observe("journal"),
+    flush: async (items) => {
+      const fenced = await recordNodes(pool, items.flat());
+      return items.map(([first]) => first === undefined || !fenced.has(first.executionId));
+    },
+  });
+  const settlements = new GroupCommit<SettleItem, boolean>({
+    ...shared,
+    maxInFlight: 1,
+    onFlush: observe("settle"),
+    flush: async (items) => {
+      const settled = await settleExecutions(pool, items);
+      return items.map((item) => settled.has(item.executionId));
+    },
+  });
+  return {
+    claim: (tenantId, executionIds, keepStarved) => claimExecutions(pool, { tenantId, executionIds, keepStarved, owner: options.owner, leaseMs: options.leaseMs, nodeTiers: options.nodeTiers }),
+    loadGraphs: (tenantId, versionIds) => loadVersionGraphs(pool, tenantId, versionIds),
+    record: (rows, signal) => untilWritten(() => journal.add(rows), clock, signal),
+    settle: (item, signal) => untilWritten(() => settlements.add(item), clock, signal),
+    drain: async () => {
+      await journal.drain();
+      await settlements.drain();
+    },
+  };
+}
+
+/** Repeats a write while the database cannot take it, until the signal says that the lease is gone. */
+async function untilWritten(write: () => Promise<boolean>, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(RETRY_MAX_MS, delayMs * 2)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      if (signal.aborted) return false;
+      try {
+        await clock.sleep(delayMs, signal);
+      } catch {
+        return false;
+      }
+    }
+  }
+}

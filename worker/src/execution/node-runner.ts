@@ -1,0 +1,159 @@
+import { NodeError } from "@fluxo/core/errors/node-error";
+import { toNodeFailure, type NodeFailure } from "@fluxo/core/errors/failure";
+import type { Json, JsonObject } from "@fluxo/core/json";
+import type { NodeContext, NodeInput, NodeResult } from "@fluxo/core/node/executor";
+import type { Clock, Random } from "@fluxo/core/ports/clock";
+import type { HttpPort } from "@fluxo/core/ports/http";
+import { nextAttempt } from "@fluxo/core/retry/policy";
+import { jsonBytes } from "@fluxo/core/size";
+import type { TemplateContext } from "@fluxo/core/templates/context";
+import { executeNode } from "@fluxo/nodes/registry";
+import type { Metrics } from "@fluxo/runtime/metrics";
+import { NO_ERROR_CLASS } from "@fluxo/runtime/metrics";
+import { INLINE_BACKOFF_MS_MAX, OUTPUT_BYTES_MAX } from "./limits.ts";
+import type { CompiledNode } from "./version-cache.ts";
+
+/** What nodes are run with; the same for all executions of a process. */
+export interface NodeTools {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly http: HttpPort;
+  readonly metrics: Metrics;
+}
+
+/** One node of one execution, ready to run. */
+export interface NodeTask {
+  readonly tenantId: string;
+  readonly executionId: string;
+  readonly compiled: CompiledNode;
+  readonly inputs: readonly NodeInput[];
+  readonly trigger: JsonObject;
+  readonly templates: TemplateContext;
+  /** Failures of the attempts before, when the node continues after a back-off or a takeover. */
+  readonly attempts: readonly NodeFailure[];
+  readonly signal: AbortSignal;
+}
+
+interface NodeEndBase {
+  /** The number of the last attempt. */
+  readonly attempt: number;
+  /** Failures of the attempts before it. */
+  readonly attempts: readonly NodeFailure[];
+  readonly startedAt: Date;
+}
+
+/** How running a node ended. `aborted`: nothing may be concluded, because the execution was canceled or lost meanwhile. */
+export type NodeEnd =
+  | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[] })
+  | (NodeEndBase & { readonly kind: "delayed"; readonly output: Json; readonly resumeAt: Date })
+  | (NodeEndBase & { readonly kind: "backoff"; readonly failure: NodeFailure; readonly resumeAt: Date })
+  | (NodeEndBase & { readonly kind: "failed"; readonly failure: NodeFailure })
+  | { readonly kind: "aborted" };
+
+/** Runs a node: attempts, with short back-offs in between, until it ends one way or another. Never throws. */
+export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd> {
+  const { compiled, signal } = task;
+  const startedAt = tools.clock.now();
+  const attempts = [...task.attempts];
+  for (;;) {
+    const attempt = attempts.length + 1;
+    const base = { attempt, attempts: [...attempts], startedAt };
+    let error: unknown;
+    try {
+      return endOf(await runAttempt(task, tools, attempt), base);
+    } catch (thrown) {
+      error = thrown;
+    }
+    if (signal.aborted) return { kind: "aborted" };
+    const failure = toNodeFailure(error, { id: compiled.node.id, name: compiled.node.name, type: compiled.node.type, integration: compiled.definition.integration, attempt }, tools.clock.now());
+    const decision = nextAttempt(compiled.retry, attempt, error instanceof NodeError ? error : { errorClass: "INTERNAL", retryAfterMs: undefined }, tools.random);
+    if (decision.kind === "giveUp") return { ...base, kind: "failed", failure };
+    if (decision.delayMs > INLINE_BACKOFF_MS_MAX) {
+      return { ...base, kind: "backoff", failure, resumeAt: new Date(tools.clock.now().getTime() + decision.delayMs) };
+    }
+    attempts.push(failure);
+    try {
+      await tools.clock.sleep(decision.delayMs, signal);
+    } catch {
+      return { kind: "aborted" };
+    }
+  }
+}
+
+function endOf(result: NodeResult, base: NodeEndBase): NodeEnd {
+  if (result.kind === "suspended") return { ...base, kind: "delayed", output: result.output, resumeAt: result.resumeAt };
+  return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"] };
+}
+
+async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number): Promise<NodeResult> {
+  const { compiled } = task;
+  const begunAt = performance.now();
+  let errorClass: string = NO_ERROR_CLASS;
+  try {
+    const params = compiled.params.render(task.templates);
+    const result = await withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) =>
+      executeNode(compiled.node.type, params, nodeContext(task, tools, attempt, signal)),
+    );
+    const bytes = jsonBytes(result.output);
+    if (bytes > OUTPUT_BYTES_MAX) {
+      throw new NodeError(`The output has ${bytes} bytes; a node may output ${OUTPUT_BYTES_MAX}.`, { errorClass: "DATA", code: "OUTPUT_TOO_LARGE" });
+    }
+    return result;
+  } catch (error) {
+    errorClass = error instanceof NodeError ? error.errorClass : "INTERNAL";
+    throw error;
+  } finally {
+    if (!task.signal.aborted) {
+      tools.metrics.nodeAttempts.inc({ node_type: compiled.node.type, error_class: errorClass });
+      tools.metrics.nodeAttemptDuration.observe({ node_type: compiled.node.type }, (performance.now() - begunAt) / 1_000);
+    }
+  }
+}
+
+function nodeContext(task: NodeTask, tools: NodeTools, attempt: number, signal: AbortSignal): NodeContext {
+  const { tenantId, executionId, compiled } = task;
+  const item = 0;
+  return {
+    tenantId,
+    executionId,
+    nodeId: compiled.node.id,
+    item,
+    attempt,
+    idempotencyKey: `${executionId}:${compiled.node.id}:${item}`,
+    inputs: task.inputs,
+    trigger: task.trigger,
+    signal,
+    timeoutMs: compiled.timeoutMs,
+    clock: tools.clock,
+    http: tools.http,
+  };
+}
+
+/** Runs `work` with a signal that aborts with `outer` or after the time-out, and does not wait for work that ignores its signal. */
+async function withTimeout<R>(outer: AbortSignal, timeoutMs: number, clock: Clock, work: (signal: AbortSignal) => Promise<R> | R): Promise<R> {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(outer.reason);
+  if (outer.aborted) onAbort();
+  outer.addEventListener("abort", onAbort, { once: true });
+  const timer = new AbortController();
+  const timedOut = clock.sleep(timeoutMs, timer.signal).then(
+    () => {
+      const error = new NodeError(`The node did not finish within ${timeoutMs} ms.`, { errorClass: "TIMEOUT", code: "NODE_TIMEOUT" });
+      controller.abort(error);
+      throw error;
+    },
+    () => new Promise<never>(() => undefined),
+  );
+  const aborted = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
+  });
+  // Whichever loses the race rejects unheard.
+  aborted.catch(() => undefined);
+  timedOut.catch(() => undefined);
+  try {
+    return await Promise.race([Promise.resolve().then(() => work(controller.signal)), aborted, timedOut]);
+  } finally {
+    timer.abort();
+    outer.removeEventListener("abort", onAbort);
+  }
+}
