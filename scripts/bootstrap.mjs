@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The door of `npm start`, `npm test` and `npm run reset`. Runs on Node >= 20 with the standard library alone: it installs the
 // dependencies when package-lock.json changed since the last time, then hands over to `scripts/<command>.ts` on Node 24 from npm.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -86,8 +86,10 @@ async function install(hash) {
   if (error) fail("npm could not be started.", error.message, "install npm (it comes with Node.js) and put it on the PATH.");
   if (signal || code === 130) process.exit(130);
   if (code !== 0) {
-    const errors = output.split("\n").filter((line) => !line.startsWith("npm http")).slice(-25).join("\n");
-    fail("The dependencies could not be installed.", errors || `npm ci ended with code ${code}`, "check the connection to the npm registry, then type the same command again. `npm ci` alone shows everything.");
+    const lines = output.split("\n").filter((line) => !/^npm (http|warn|info|verbose)/.test(line));
+    const errors = lines.filter((line) => /^npm error \S/.test(line));
+    const why = (errors.length > 0 ? errors.slice(0, 12) : lines.slice(-25)).join("\n");
+    fail("The dependencies could not be installed.", why || `npm ci ended with code ${code}`, "check the connection to the npm registry, then type the same command again. `npm ci` alone shows everything.");
   }
   if (!existsSync(nodeBinary)) {
     fail(
@@ -100,6 +102,42 @@ async function install(hash) {
   writeFileSync(stampFile, `${hash}\n`);
 }
 
+/** The name and the parent of a process. */
+function describeProcess(pid) {
+  try {
+    const [ppid, ...name] = execFileSync("ps", ["-o", "ppid=,comm=", "-p", String(pid)], { encoding: "utf8" }).trim().split(/\s+/);
+    return { ppid: Number(ppid), name: name.join(" ") };
+  } catch {
+    return readProc(pid);
+  }
+}
+
+/** The same where there is no `ps`, as in slim images. */
+function readProc(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return { name: stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")")), ppid: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) };
+  } catch {
+    return { name: "", ppid: 0 };
+  }
+}
+
+/** The pid of the npm that started us: our parent, or the parent of the shell between; undefined without npm. */
+function findNpm() {
+  if (!process.env.npm_lifecycle_event || process.platform === "win32") return undefined;
+  const parent = describeProcess(process.ppid);
+  return /(^|\/)(ba|da|a|z|k)?sh$/.test(parent.name) ? parent.ppid : process.ppid;
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
 /** Runs the command on Node 24; signals go on to it, its exit code becomes ours, and it learns of our death by the closed channel. */
 function handOver(command, args) {
   const bin = join(root, "node_modules", ".bin");
@@ -110,11 +148,11 @@ function handOver(command, args) {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  if (process.env.npm_lifecycle_event) {
-    // Started by npm: when npm is killed, nobody waits for us any more.
-    const parent = process.ppid;
+  const npm = findNpm();
+  if (npm !== undefined) {
+    // When npm is killed, nobody waits for us any more.
     setInterval(() => {
-      if (process.ppid !== parent) child.kill("SIGTERM");
+      if (!isAlive(npm)) child.kill("SIGTERM");
     }, 1000).unref();
   }
   child.on("error", (error) => fail("Node 24 from npm could not be started.", error.message, "rm -rf node_modules, then type the same command again."));

@@ -114,6 +114,7 @@ async function main(): Promise<void> {
   const development = await startDevelopment({ steps, supervisor, portBase, logLevel });
   const demo = await steps.run("Demo", (progress) => seedDemo(development, progress), (seeded) => seeded.tenants.map((tenant) => tenant.name).join(", "));
   isReady = true;
+  supervisor.removeOnCrash(DEV_FILE);
   writeDevFile(development, demo, supervisor.processes);
   if (values.check === true) {
     await runCheck({ development, demo, print: steps.note });

@@ -4,6 +4,7 @@
 CREATE OR REPLACE FUNCTION fluxo_cancel(p_tenant uuid, p_id uuid)
 RETURNS TABLE (status text, is_requested boolean)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_status text;
 BEGIN

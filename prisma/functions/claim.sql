@@ -11,6 +11,7 @@ CREATE OR REPLACE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text
 RETURNS TABLE (execution_id uuid, outcome text, reason text, epoch int, version_id uuid, workflow_id uuid, trigger_node_id text, input jsonb,
                queued_at timestamptz, started_at timestamptz, is_canceled boolean, journal jsonb)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_now timestamptz;
   v_tenant record;

@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION fluxo_heartbeat(p_owner text, p_lease_ms int, p_tenants uuid[], p_ids uuid[], p_epochs int[])
 RETURNS TABLE (execution_id uuid, is_canceled boolean)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 BEGIN
   PERFORM 1 FROM executions e JOIN unnest(p_tenants, p_ids) AS h(tenant_id, id) ON e.tenant_id = h.tenant_id AND e.id = h.id
   ORDER BY e.tenant_id, e.id FOR UPDATE OF e;

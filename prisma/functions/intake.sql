@@ -7,6 +7,7 @@
 CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_outer text := current_setting('app.tenant_id', true);
   v_tenant uuid;

@@ -7,6 +7,7 @@
 CREATE OR REPLACE FUNCTION fluxo_record(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_tenant uuid;
   v_held uuid[];

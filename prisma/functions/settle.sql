@@ -16,6 +16,7 @@ GRANT EXECUTE ON FUNCTION fluxo_settle_usage(uuid, uuid[]) TO fluxo_app;
 -- The caller holds the tenant's slot row. Returns how many.
 CREATE OR REPLACE FUNCTION fluxo_wake_starved(p_tenant uuid) RETURNS int
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_free int;
   v_woken int;
@@ -48,6 +49,7 @@ GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
 CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_now timestamptz;
   v_tenant uuid;

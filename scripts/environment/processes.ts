@@ -141,6 +141,11 @@ export class Supervisor {
     rmSync(this.#stateFile, { force: true });
   }
 
+  /** Has a file removed when we die without stopping. */
+  removeOnCrash(file: string): void {
+    this.#tellWatchdog({ file });
+  }
+
   #forget(managed: ManagedProcess, exit: ProcessExit): void {
     this.#processes.splice(this.#processes.indexOf(managed), 1);
     this.#tellWatchdog({ remove: managed.pid });
@@ -148,7 +153,7 @@ export class Supervisor {
     if (!this.#expected.delete(managed.pid)) this.#onUnexpectedExit(managed, exit);
   }
 
-  #tellWatchdog(message: { readonly add: RecordedProcess } | { readonly remove: number }): void {
+  #tellWatchdog(message: { readonly add: RecordedProcess } | { readonly remove: number } | { readonly file: string }): void {
     this.#watchdog ??= startWatchdog();
     this.#watchdog.stdin?.write(`${JSON.stringify("add" in message ? { add: toRecord(message.add) } : message)}\n`);
   }

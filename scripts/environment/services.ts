@@ -23,7 +23,7 @@ export interface ProductSettings {
   readonly nodeEnv: "development" | "test" | "production";
 }
 
-export const SERVICE_NAMES = ["api", "ingress", "relay", "worker"] as const;
+const SERVICE_NAMES = ["api", "ingress", "relay", "worker"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 export interface ServiceOptions {

@@ -64,3 +64,16 @@ export async function markSent(db: pg.Pool, owner: string, entries: readonly Out
   });
   return rows[0]?.count ?? 0;
 }
+
+/**
+ * Gives entries back that could not be sent, so that they need not wait for the end of their claim.
+ * @param db fluxo_system
+ */
+export async function releaseClaim(db: pg.Pool, owner: string, entries: readonly OutboxEntry[]): Promise<void> {
+  await db.query({
+    name: "fluxo_relay_release",
+    text: `UPDATE outbox o SET claimed_by = NULL, claimed_until = NULL
+           FROM unnest($2::uuid[], $3::bigint[]) AS s(tenant_id, id) WHERE o.tenant_id = s.tenant_id AND o.id = s.id AND o.claimed_by = $1`,
+    values: [owner, entries.map((entry) => entry.tenantId), entries.map((entry) => entry.id)],
+  });
+}

@@ -30,12 +30,13 @@ const DEFINITIONS: readonly NodeDefinition[] = [
   definition("stop", "flow", z.strictObject({}), () => []),
   definition("http", "action", z.strictObject({ url: z.url(), count: z.int().optional(), headers: z.array(z.strictObject({ name: z.string().min(1) })).optional() })),
   definition("switch", "flow", z.strictObject({ cases: z.array(z.string()) }), (raw) => z.array(z.string()).parse(raw["cases"])),
+  definition("never", "data", z.record(z.string(), z.json()).check(z.refine((params) => params["a"] === null, { path: ["a", "b"], message: "never fits" }))),
   definition("broken", "flow", z.strictObject({}), () => {
     throw new Error("a defect of the definition");
   }),
 ];
 
-/** A small catalog: `manual` and `schedule` (triggers), `set`, `if` (true, false), `stop` (no ports), `http`, `switch` (ports from cases), `broken`. */
+/** A small catalog: `manual` and `schedule` (triggers), `set`, `if` (true, false), `stop` (no ports), `http`, `switch` (ports from cases), `never` (parameters that never fit), `broken`. */
 export const TEST_CATALOG: NodeCatalog = { get: (type) => DEFINITIONS.find((known) => known.type === type) };
 
 /** A graph from its short form. */

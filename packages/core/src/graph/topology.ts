@@ -52,14 +52,18 @@ export function ancestorsOf(outgoing: Adjacency, order: readonly number[]): (anc
   const bits = new Uint32Array(outgoing.length * words);
   for (const node of order) {
     for (const target of at(outgoing, node)) {
-      for (let word = 0; word < words; word += 1) {
-        bits[target * words + word] = at(bits, target * words + word) | at(bits, node * words + word);
-      }
+      mergeBits(bits, node * words, target * words, words);
       const own = target * words + (node >>> 5);
       bits[own] = at(bits, own) | (1 << (node & 31));
     }
   }
   return (ancestor, node) => (at(bits, node * words + (ancestor >>> 5)) & (1 << (ancestor & 31))) !== 0;
+}
+
+function mergeBits(bits: Uint32Array, source: number, target: number, words: number): void {
+  for (let word = 0; word < words; word += 1) {
+    bits[target + word] = at(bits, target + word) | at(bits, source + word);
+  }
 }
 
 /** For every knot of cycles the shortest cycle through its first node, as node indexes in the order of the edges. Linear. */

@@ -25,11 +25,12 @@ function canBeFilledIn(issue: z.core.$ZodIssue, params: unknown): boolean {
   return issue.code !== "unrecognized_keys" && containsTemplate(valueAt(params, issue.path));
 }
 
+/** The value at a path, or the text, number or the like that stands in its way: a template there may bring in the rest. */
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   let value = root;
   for (const key of path) {
     if (typeof value !== "object" || value === null) {
-      return undefined;
+      return value;
     }
     value = Object.getOwnPropertyDescriptor(value, key)?.value;
   }

@@ -32,19 +32,13 @@ export function findTemplateIssues(node: GraphNode, index: number, isTrigger: bo
 }
 
 function problemOf(reference: Reference, node: GraphNode, index: number, names: GraphNames): string | undefined {
-  switch (reference.scope) {
-    case "trigger":
-    case "execution":
-      return undefined;
-    case "node":
-    case "name": {
-      const target = names.indexes.get(reference.name) ?? (reference.scope === "name" ? names.aliases.get(reference.name) : undefined);
-      if (target === undefined) {
-        return reference.scope === "node" ? `there is no node with the id "${reference.name}"` : `no node has "${reference.name}" as its id or alias`;
-      }
-      return names.isBefore(target, index) ? undefined : `the node "${reference.name}" does not come before "${node.id}"`;
-    }
-    default:
-      return reference.scope satisfies never;
+  const { scope, name } = reference;
+  if (scope === "trigger" || scope === "execution") {
+    return undefined;
   }
+  const target = names.indexes.get(name) ?? (scope === "name" ? names.aliases.get(name) : undefined);
+  if (target === undefined) {
+    return scope === "node" ? `there is no node with the id "${name}"` : `no node has "${name}" as its id or alias`;
+  }
+  return names.isBefore(target, index) ? undefined : `the node "${name}" does not come before "${node.id}"`;
 }

@@ -129,7 +129,8 @@ function findEdgeIssues(edges: readonly GraphEdge[], nodes: readonly KnownNode[]
         issues.push({ code: "EDGE_DANGLING", path: path(field), message: `The edge "${edge.from}" → "${edge.to}" names the node "${edge[field]}", which does not exist.` });
       }
     }
-    const key = JSON.stringify([edge.from, edge.port, edge.to]);
+    // Unambiguous: ids hold no spaces.
+    const key = `${edge.from} ${edge.to} ${edge.port}`;
     if (seen.has(key)) {
       const message = `There is another edge from the port "${edge.port}" of "${edge.from}" to "${edge.to}".`;
       issues.push({ code: "EDGE_DUPLICATE", path: jsonPointer(["edges", index]), message });

@@ -30,10 +30,18 @@ function shiftOf(instantMs: number, startMs: number, endMs: number): number {
 /** Tells the month that a zone's calendars show at an instant (ms), counted from January of year 0. */
 function monthReader(timeZone: string): (instantMs: number) => number {
   const format = new Intl.DateTimeFormat("en-US-u-ca-gregory-nu-latn", { timeZone, year: "numeric", month: "numeric" });
-  return (instantMs) => {
-    const fields = new Map(format.formatToParts(instantMs).map(({ type, value }) => [type, Number(value)]));
-    return (fields.get("year") ?? 0) * 12 + (fields.get("month") ?? 1) - 1;
-  };
+  return (instantMs) => format.formatToParts(instantMs).reduce((months, part) => months + monthsOf(part), 0);
+}
+
+function monthsOf({ type, value }: Intl.DateTimeFormatPart): number {
+  switch (type) {
+    case "year":
+      return Number(value) * 12;
+    case "month":
+      return Number(value) - 1;
+    default:
+      return 0;
+  }
 }
 
 /** A second at which the zone turns to the month (the only one but in the case above), by bisection around the month's start in UTC. */

@@ -22,6 +22,17 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 const DEFAULTS = { maxAttempts: 4, initialDelayMs: 1_000, maxDelayMs: 60_000 } as const satisfies RetryPolicy;
 
+const IS_RETRYABLE: Readonly<Record<ErrorClass, boolean>> = {
+  RATE_LIMIT: true,
+  CONNECTION: true,
+  TIMEOUT: true,
+  SERVER: true,
+  DATA: false,
+  CREDENTIAL: false,
+  REFUSED: false,
+  INTERNAL: false,
+};
+
 /** From here on doubling changes nothing: the first delay times 2^30 exceeds the longest delay that settings allow. */
 const MAX_DOUBLINGS = 30;
 
@@ -39,7 +50,7 @@ export function retryPolicyFor(retryClass: RetryClass, settings: RetrySettings =
  * min(maxDelayMs, initialDelayMs × 2^(attempt − 1)). When the provider asked to wait, the same share is added to what it asked for (at most an hour).
  */
 export function nextAttempt(policy: RetryPolicy, attempt: number, error: Pick<NodeError, "errorClass" | "retryAfterMs">, random: Random): RetryDecision {
-  if (!isRetryable(error.errorClass)) {
+  if (!IS_RETRYABLE[error.errorClass]) {
     return { kind: "giveUp", reason: "NOT_RETRYABLE" };
   }
   if (attempt >= policy.maxAttempts) {
@@ -48,21 +59,4 @@ export function nextAttempt(policy: RetryPolicy, attempt: number, error: Pick<No
   const ceilingMs = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS));
   const askedMs = Math.min(MAX_RETRY_AFTER_MS, Math.max(0, error.retryAfterMs ?? 0));
   return { kind: "retry", delayMs: Math.ceil(askedMs) + Math.floor(random() * (ceilingMs + 1)) };
-}
-
-function isRetryable(errorClass: ErrorClass): boolean {
-  switch (errorClass) {
-    case "RATE_LIMIT":
-    case "CONNECTION":
-    case "TIMEOUT":
-    case "SERVER":
-      return true;
-    case "DATA":
-    case "CREDENTIAL":
-    case "REFUSED":
-    case "INTERNAL":
-      return false;
-    default:
-      return errorClass satisfies never;
-  }
 }

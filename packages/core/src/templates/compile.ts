@@ -13,7 +13,7 @@ export type Compiled =
   | { readonly kind: "array"; readonly items: readonly Compiled[] }
   | { readonly kind: "object"; readonly entries: readonly CompiledEntry[] };
 
-export type CompiledEntry = readonly [key: string, value: Compiled];
+type CompiledEntry = readonly [key: string, value: Compiled];
 
 /** A reference and the JSON pointer of the text that holds it. */
 export interface LocatedReference {
@@ -38,10 +38,10 @@ interface Findings {
   readonly problems: TemplateProblem[];
 }
 
-/** Parses every text in a value (keys are not templates) and collects all that is wrong with them. Never throws. */
-export function compileValue(value: Json): CompileResult {
+/** Parses every text in a value (keys are not templates) and collects all that is wrong with them. Never throws. `path` is where the value stands. */
+export function compileValue(value: Json, path: readonly string[] = []): CompileResult {
   const findings: Findings = { references: [], problems: [] };
-  const compiled = compile(value, [], findings);
+  const compiled = compile(value, path, findings);
   return { compiled, ...findings };
 }
 

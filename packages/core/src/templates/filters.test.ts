@@ -29,6 +29,13 @@ test.each<[string, Json, Json[], Json]>([
   ["boolean", true, [], true],
   ["boolean", "Yes", [], true],
   ["boolean", 0, [], false],
+  ["boolean", false, [], false],
+  ["boolean", 1, [], true],
+  ["boolean", "1", [], true],
+  ["boolean", "TRUE ", [], true],
+  ["boolean", "0", [], false],
+  ["boolean", "False", [], false],
+  ["boolean", "no", [], false],
   ["join", [1, "a", null, { b: 1 }], [], '1,a,,{"b":1}'],
   ["join", ["a", "b"], [" / "], "a / b"],
   ["split", "a,b,", [","], ["a", "b", ""]],
@@ -118,7 +125,7 @@ test("every filter answers every value with a JSON value in bounds or a refusal,
       }
       expect(filter?.apply(input, given)).toEqual(result);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 

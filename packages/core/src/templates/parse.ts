@@ -1,5 +1,5 @@
 import { DANGEROUS_KEYS } from "../graph/names.ts";
-import { FILTERS } from "./filters.ts";
+import { FILTERS, type Filter } from "./filters.ts";
 import { Scanner } from "./scanner.ts";
 
 /** One step into a value: a key of an object, or an index of an array. */
@@ -25,6 +25,7 @@ export type Term = Literal | Reference;
 
 export interface FilterCall {
   readonly name: string;
+  readonly filter: Filter;
   readonly args: readonly Term[];
 }
 
@@ -116,7 +117,7 @@ function parseFilter(scanner: Scanner): FilterCall {
   if (args.length < filter.minArgs) {
     throw scanner.problem(`the filter "${name}" needs ${filter.minArgs} arguments`, start);
   }
-  return { name, args };
+  return { name, filter, args };
 }
 
 function parseTerm(scanner: Scanner): Term {

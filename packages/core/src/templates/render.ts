@@ -1,9 +1,10 @@
+import { at } from "../collections.ts";
 import { NodeError } from "../errors/node-error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { jsonBytes } from "../size.ts";
 import { compileValue, type Compiled, type LocatedReference } from "./compile.ts";
 import type { TemplateContext } from "./context.ts";
-import { FILTERS, Refusal } from "./filters.ts";
+import { Refusal } from "./filters.ts";
 import { pathText, type Expression, type FilterCall, type PathPart, type Reference, type Template, type Term } from "./parse.ts";
 import { interpolated, isJsonObject, kindOf, MAX_TEXT_LENGTH } from "./values.ts";
 
@@ -26,12 +27,12 @@ export interface CompiledParams {
 
 /** Parses the templates of parameters. @throws NodeError DATA: TEMPLATE_SYNTAX; PARAMS_INVALID when nested deeper than 64 levels */
 export function compileTemplates(params: JsonObject): CompiledParams {
-  const { compiled, references } = compileOrThrow(params);
+  const entries = Object.entries(params).map(([key, value]) => ({ key, ...compileOrThrow(value, [key]) }));
   return {
-    references,
+    references: entries.flatMap(({ references }) => references),
     render: (context) => {
-      const rendered = render(compiled, context, new Budget());
-      return isJsonObject(rendered) ? rendered : {};
+      const budget = new Budget();
+      return Object.fromEntries(entries.map(({ key, compiled }) => [key, render(compiled, context, budget)]));
     },
   };
 }
@@ -41,8 +42,8 @@ export function renderValue(value: Json, context: TemplateContext): Json {
   return render(compileOrThrow(value).compiled, context, new Budget());
 }
 
-function compileOrThrow(value: Json): { readonly compiled: Compiled; readonly references: readonly LocatedReference[] } {
-  const { compiled, references, problems } = compileValue(value);
+function compileOrThrow(value: Json, path: readonly string[] = []): { readonly compiled: Compiled; readonly references: readonly LocatedReference[] } {
+  const { compiled, references, problems } = compileValue(value, path);
   const [problem] = problems;
   if (problem !== undefined) {
     throw problem.error;
@@ -84,19 +85,17 @@ class Budget {
 
 /** As deep as the compiled value, which has at most MAX_PARAMS_DEPTH levels. */
 function render(compiled: Compiled, context: TemplateContext, budget: Budget): Json {
-  switch (compiled.kind) {
-    case "constant":
-      return compiled.value;
-    case "template":
-      return renderTemplate(compiled.template, context, budget);
-    case "array":
-      return compiled.items.map((item) => render(item, context, budget));
-    case "object":
-      // fromEntries defines own properties, so that a key `__proto__` is a key like any other.
-      return Object.fromEntries(compiled.entries.map(([key, item]) => [key, render(item, context, budget)]));
-    default:
-      return compiled satisfies never;
+  if (compiled.kind === "constant") {
+    return compiled.value;
   }
+  if (compiled.kind === "template") {
+    return renderTemplate(compiled.template, context, budget);
+  }
+  if (compiled.kind === "array") {
+    return compiled.items.map((item) => render(item, context, budget));
+  }
+  // fromEntries defines own properties, so that a key `__proto__` is a key like any other.
+  return Object.fromEntries(compiled.entries.map(([key, item]) => [key, render(item, context, budget)]));
 }
 
 /** A single expression keeps the type of its value; among others it becomes part of a text. */
@@ -136,7 +135,7 @@ function evaluate(expression: Expression, context: TemplateContext, budget: Budg
   let value = valueOf(expression.source, context);
   for (const filter of expression.filters) {
     if (value instanceof Missing) {
-      value = filter.name === "default" ? (argumentsOf(filter, context)[0] ?? null) : value;
+      value = filter.name === "default" ? at(argumentsOf(filter, context), 0) : value;
     } else {
       budget.work(typeof value === "string" ? value : null);
       value = applyFilter(filter, value, expression, context);
@@ -150,10 +149,10 @@ function applyFilter(filter: FilterCall, value: Json, expression: Expression, co
   if (filter.name === "default" && value !== null) {
     return value;
   }
-  const result = FILTERS.get(filter.name)?.apply(value, argumentsOf(filter, context));
-  if (result === undefined || result instanceof Refusal) {
+  const result = filter.filter.apply(value, argumentsOf(filter, context));
+  if (result instanceof Refusal) {
     const source = expression.source.kind === "reference" ? pathText(expression.source) : "a literal";
-    throw refused(`The filter "${filter.name}" cannot be applied to ${source}: it ${result?.reason ?? "does not exist"}.`);
+    throw refused(`The filter "${filter.name}" cannot be applied to ${source}: it ${result.reason}.`);
   }
   return result;
 }
@@ -174,7 +173,7 @@ function valueOf(term: Term, context: TemplateContext): Json | Missing {
 }
 
 function resolve(reference: Reference, context: TemplateContext): Json | Missing {
-  let value = rootOf(reference, context);
+  let value = ROOTS[reference.scope](reference.name, context);
   if (value === undefined) {
     return missing(reference, `the node "${reference.name}" has no output here`);
   }
@@ -188,20 +187,12 @@ function resolve(reference: Reference, context: TemplateContext): Json | Missing
   return value;
 }
 
-function rootOf(reference: Reference, context: TemplateContext): Json | undefined {
-  switch (reference.scope) {
-    case "trigger":
-      return context.trigger;
-    case "execution":
-      return context.execution;
-    case "node":
-      return context.output(reference.name);
-    case "name":
-      return context.output(context.nodeOf(reference.name) ?? reference.name);
-    default:
-      return reference.scope satisfies never;
-  }
-}
+const ROOTS: Readonly<Record<Reference["scope"], (name: string, context: TemplateContext) => Json | undefined>> = {
+  trigger: (_name, context) => context.trigger,
+  execution: (_name, context) => context.execution,
+  node: (name, context) => context.output(name),
+  name: (name, context) => context.output(context.nodeOf(name) ?? name),
+};
 
 /** Own members only. In an array a key of digits is an index, in an object an index is a key. */
 function memberOf(value: Json, part: PathPart): Json | undefined {

@@ -59,4 +59,4 @@ export const CONDITION_DOCS = `Comparisons are strict and never fail: what canno
   writes it (\`12\`, \`-0.5\`, \`1e3\`; not \`012\`, \`1,5\` or \`" 1"\`) and within ±9007199254740991, else the comparison does not hold. Two texts are never read as
   numbers: use the filter \`number\` for that. Inside of arrays and objects nothing is converted.
 - **Case.** \`caseSensitive: false\` compares texts in lower case. It does not reach into objects, nor into arrays that are compared as a whole.
-- **Absent values.** A template that names a missing value fails the node. Give it a default: \`{{ trigger.body.email | default(null) }}\`.`;
+- **Absent values.** A template that names a missing value fails the node. Give it a default: \`{{ trigger.body.email | default: null }}\`.`;

@@ -78,7 +78,7 @@ function tableOf(root: unknown, whenEmpty: string): string {
   if (rows.length > 0) {
     return ["| name | type | default | meaning |", "|---|---|---|---|", ...rows.map(lineOf)].join("\n");
   }
-  return schema.not !== undefined || schema.properties !== undefined ? whenEmpty : `${schema.description ?? "Any value."}`;
+  return schema.not !== undefined || schema.properties !== undefined ? whenEmpty : (schema.description ?? "Any value.");
 }
 
 function lineOf({ path, type, isRequired, schema }: Row): string {
@@ -102,8 +102,12 @@ function innerRows(schema: Schema, path: string): Row[] {
   return [
     ...rowsOf(schema, `${path}.`),
     ...(items.success ? rowsOf(items.data, `${path}[].`) : []),
-    ...forms.flatMap((form) => rowsOf(form, `${path}${discriminatorOf(form)}.`).filter((row) => row.schema.const === undefined)),
+    ...forms.flatMap((form) => formRows(form, path + discriminatorOf(form))),
   ];
+}
+
+function formRows(form: Schema, path: string): Row[] {
+  return [{ path, type: typeOf(form), isRequired: false, schema: form }, ...rowsOf(form, `${path}.`).filter((row) => row.schema.const === undefined)];
 }
 
 function discriminatorOf(form: Schema): string {
@@ -133,7 +137,8 @@ function typeOf(schema: Schema): string {
 }
 
 function choiceOf(form: Schema): string {
-  return `${typeOf(form)}${discriminatorOf(form)}`;
+  const discriminator = discriminatorOf(form).trim();
+  return discriminator === "" ? typeOf(form) : `\`${discriminator}\``;
 }
 
 function textOf(value: Json): string {

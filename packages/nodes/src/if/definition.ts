@@ -41,6 +41,6 @@ export const ifNode = defineNode({
         ],
       },
     },
-    { title: "An address is given", params: { conditions: [{ left: "{{ trigger.body.email | default(null) }}", operator: "exists" }] } },
+    { title: "An address is given", params: { conditions: [{ left: "{{ trigger.body.email | default: null }}", operator: "exists" }] } },
   ],
 });

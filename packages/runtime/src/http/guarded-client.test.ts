@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Server, Socket } from "node:net";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { HttpPort, HttpRequest, HttpResponse } from "@fluxo/core/ports/http";
@@ -238,13 +238,22 @@ describe("time and failure", () => {
   });
 
   test("a connection that does not come about ends at the connect time-out", async () => {
-    const mute = createServer({ pauseOnConnect: true });
-    raw.push(mute);
-    await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
-    const address = mute.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    const client = clientOf({ openSocket: () => connect(port, "127.0.0.1"), connectTimeoutMs: 40 });
-    expect(await failureOf(send({ url: "https://api.test/" }, client))).toBe("TIMEOUT/NODE_TIMEOUT");
+    const mute = await startRaw("", "wait");
+    expect(await failureOf(send({ url: "https://api.test/" }, clientOf({ ...mute, connectTimeoutMs: 40 })))).toBe("TIMEOUT/NODE_TIMEOUT");
+  });
+
+  test("a connection that is still coming about when the request ends is closed", async () => {
+    const { openSocket } = await startRaw("", "wait");
+    const opened: Socket[] = [];
+    const client = clientOf({
+      openSocket: (target) => {
+        const socket = openSocket?.(target) ?? new Socket();
+        opened.push(socket);
+        return socket;
+      },
+    });
+    expect(await failureOf(send({ url: "https://api.test/", timeoutMs: 30 }, client))).toBe("TIMEOUT/NODE_TIMEOUT");
+    expect(opened.map((socket) => socket.destroyed)).toEqual([true]);
   });
 
   test("the caller's signal ends the request with its own reason, before and while it runs", async () => {
@@ -287,7 +296,7 @@ describe("TLS", () => {
   test("keeps SNI and checks the certificate for the name, not for the address", async () => {
     expect(textOf(await send({ url: "https://secure.test/" }))).toBe("ok");
     expect(await failureOf(send({ url: "https://other.test/" }))).toBe("CONNECTION/CONNECTION_FAILED");
-    expect(tls.requests.at(-1)?.headers.host).toBe("secure.test");
+    expect(tls.requests.at(-1)).toMatchObject({ serverName: "secure.test", headers: { host: "secure.test" } });
   });
 
   test("checks a literal address against the certificate's addresses", async () => {

@@ -9,6 +9,8 @@ export interface SeenRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** What TLS was asked for (SNI); undefined without TLS or without SNI. */
+  readonly serverName: string | undefined;
 }
 
 export interface CanaryServer {
@@ -36,7 +38,7 @@ export async function startCanary(options: CanaryOptions = {}): Promise<CanarySe
   const listener: RequestListener = (request, response) => {
     void buffer(request).then(
       (body) => {
-        requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: body.toString("utf8") });
+        requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: body.toString("utf8"), serverName: serverNameOf(request.socket) });
         answer(request, response);
       },
       () => response.destroy(),
@@ -62,6 +64,10 @@ export async function startCanary(options: CanaryOptions = {}): Promise<CanarySe
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+function serverNameOf(socket: Socket): string | undefined {
+  return "servername" in socket && typeof socket.servername === "string" ? socket.servername : undefined;
 }
 
 function portOf(address: AddressInfo | string | null): number {

@@ -1,0 +1,116 @@
+import type { RouteDefinition, Subject } from "@fluxo/contracts/http/route";
+import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
+import { RequestError } from "@fluxo/core/errors/request-error";
+import type { Clock } from "@fluxo/core/ports/clock";
+import express, { type Request, type Response, type Router } from "express";
+import { authenticate, type KeyAccess } from "../keys/authenticate.ts";
+import type { KeyCache } from "../keys/key-cache.ts";
+import type { ApiServices } from "../services.ts";
+import { readJsonBody } from "./body.ts";
+import type { Handlers } from "./handler.ts";
+import type { TenantScope } from "./tenant-scope.ts";
+import { validatePart, withLists } from "./validate.ts";
+
+/** What the router needs to let a request through. */
+export interface Gate {
+  readonly keys: KeyCache;
+  readonly tenants: TenantScope;
+  readonly clock: Clock;
+  /** Check answers against their schemas too. Tests do; in production the types are enough. */
+  readonly checksAnswers: boolean;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** A handler after its own types: `requestFor` gives it what its route promises. */
+type AnyHandler = (request: never, services: ApiServices) => Promise<Answer> | Answer;
+
+/**
+ * Registers every route of the table with its handler, and answers known paths with other methods by 405.
+ * @throws Error for a route that does not say who may call it
+ */
+export function routeTable<T extends Readonly<Record<string, RouteDefinition>>>(routes: T, handlers: Handlers<T>, services: ApiServices, gate: Gate): Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  const methods = new Map<string, string[]>();
+  for (const [operationId, route] of Object.entries(routes)) {
+    const handler: AnyHandler | undefined = handlers[operationId];
+    assertGuarded(operationId, route);
+    if (handler === undefined) throw new Error(`The operation ${operationId} has no handler.`);
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
+    router[route.method](path, async (request: Request, response: Response) => {
+      const given = await requestFor(route, request, response, gate);
+      send(response, route, await handler(given as never, services), gate.checksAnswers);
+    });
+  }
+  for (const [path, allowed] of methods) {
+    router.all(path, (_request: Request, response: Response) => {
+      response.set("Allow", [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", "));
+      throw new RequestError("METHOD_NOT_ALLOWED", { detail: `Allowed here: ${allowed.join(", ")}.` });
+    });
+  }
+  return router;
+}
+
+function assertGuarded(operationId: string, route: RouteDefinition): void {
+  const scopes: readonly string[] = [...SCOPES, "authenticated", "public"];
+  if (!scopes.includes(route.scope)) throw new Error(`The operation ${operationId} names no scope.`);
+  if ((route.scope === "public") !== (route.subject === "none")) throw new Error(`The operation ${operationId} is public, or it has a subject.`);
+}
+
+/** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
+async function requestFor(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<unknown> {
+  const key = route.scope === "public" ? undefined : await authenticate(request.get("authorization"), gate.keys, gate.clock);
+  if (key !== undefined) assertScope(route.scope, key);
+  if (key !== undefined && key.tenantId !== null && route.subject === "agency") {
+    throw new RequestError("SCOPE_MISSING", { detail: "This operation is the agency's; the key belongs to one tenant." });
+  }
+  const params = validatePart(route.params, request.params, "params");
+  const access = key === undefined ? undefined : await accessFor(route.subject, key, request, params, gate.tenants);
+  const query = validatePart(route.query, route.query === undefined ? {} : withLists(route.query, request.query), "query");
+  const headers = validatePart(route.headers, pickHeaders(route, request), "headers");
+  const body = route.body === undefined ? undefined : validatePart(route.body, await readJsonBody(request, response), "body");
+  return { access, params, query, headers, body };
+}
+
+function assertScope(scope: Scope | "authenticated" | "public", key: KeyAccess): void {
+  if (scope === "authenticated" || scope === "public" || key.scopes.has(scope)) return;
+  throw new RequestError("SCOPE_MISSING", { detail: `The key needs the scope ${scope}.` });
+}
+
+async function accessFor(subject: Subject, key: KeyAccess, request: Request, params: unknown, tenants: TenantScope): Promise<KeyAccess> {
+  if (subject === "tenant") return { ...key, tenantId: await tenants.ofHeader(key, request.get("fluxo-tenant")) };
+  if (subject === "pathTenant") return { ...key, tenantId: await tenants.ofId(key, pathTenant(params)) };
+  return key;
+}
+
+function pathTenant(params: unknown): string {
+  if (typeof params === "object" && params !== null && "tenantId" in params && typeof params.tenantId === "string") return params.tenantId;
+  throw new Error("A route about the tenant of its path has no parameter tenantId.");
+}
+
+function pickHeaders(route: RouteDefinition, request: Request): Record<string, string> {
+  const names = Object.keys(route.headers?.shape ?? {});
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = request.get(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+function send(response: Response, route: RouteDefinition, answer: Answer, checksAnswers: boolean): void {
+  if (checksAnswers) {
+    const declared = route.responses[answer.status];
+    if (declared === undefined) throw new Error(`${route.operationId} answered ${answer.status}, which it does not declare.`);
+    declared.body?.parse(JSON.parse(JSON.stringify(answer.body)));
+  }
+  response.status(answer.status).set("Cache-Control", "no-store");
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, value);
+  if (answer.body === undefined) response.end();
+  else response.json(answer.body);
+}

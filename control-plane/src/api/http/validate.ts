@@ -1,0 +1,41 @@
+import { RequestError, type FieldIssue } from "@fluxo/core/errors/request-error";
+import { jsonPointer } from "@fluxo/core/json-pointer";
+import { z } from "zod";
+
+export type Part = "body" | "query" | "params" | "headers";
+
+/** What the schema makes of one part of a request. @throws RequestError VALIDATION_FAILED with a pointer per fault */
+export function validatePart(schema: z.ZodType | undefined, value: unknown, part: Part): unknown {
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(toFieldIssues(parsed.error.issues, part));
+}
+
+/** @returns the error that says which fields are at fault */
+export function invalid(issues: readonly FieldIssue[]): RequestError {
+  const [first] = issues;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  return new RequestError("VALIDATION_FAILED", { issues, ...(first === undefined ? {} : { detail: `${first.path}: ${first.message}${more}` }) });
+}
+
+function toFieldIssues(issues: readonly z.core.$ZodIssue[], part: Part): FieldIssue[] {
+  return issues.flatMap((issue): FieldIssue[] => {
+    const path = [part, ...issue.path];
+    if (issue.code === "unrecognized_keys") return issue.keys.map((key) => ({ path: jsonPointer([...path, key]), code: issue.code, message: "is not known here" }));
+    return [{ path: jsonPointer(path), code: issue.code, message: issue.message }];
+  });
+}
+
+/** A query with every declared list as an array, also when the parameter came once. */
+export function withLists(schema: z.ZodObject, query: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, value]) => [name, typeof value === "string" && isList(Object.hasOwn(schema.shape, name) ? schema.shape[name] : undefined) ? [value] : value]),
+  );
+}
+
+function isList(schema: unknown): boolean {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) inner = inner.unwrap();
+  return inner instanceof z.ZodArray;
+}

@@ -1,0 +1,22 @@
+import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
+import type { Clock, IdSource } from "@fluxo/core/ports/clock";
+import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
+import type { Logger } from "@fluxo/runtime/logger";
+import type { SecretBox } from "@fluxo/runtime/secrets/box";
+import type pg from "pg";
+
+/** What the handlers of the admin API are given. */
+export interface ApiServices {
+  readonly tenantDb: TenantDb;
+  /** Connections of fluxo_app, for the SQL functions. */
+  readonly pool: pg.Pool;
+  readonly box: SecretBox;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly randomBytes: (size: number) => Buffer;
+  /** Tells running workers of a cancel. Best effort: the flag in the row is the truth. */
+  readonly publishCancel: (message: CancelMessage) => Promise<void>;
+  /** Where callers reach the webhook ingress, without a trailing slash. */
+  readonly publicIngressUrl: string;
+  readonly logger: Logger;
+}

@@ -1,0 +1,79 @@
+import { resolveHook } from "@fluxo/prisma/access/hooks";
+import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { listen } from "@fluxo/runtime/http-server";
+import { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { createLogger, type Logger } from "@fluxo/runtime/logger";
+import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { createIngressApp } from "./app.ts";
+import { loadIngressConfig, type IngressConfig } from "./config.ts";
+import { toWebhookHook } from "./hook.ts";
+import { HookDirectory } from "./hook-directory.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { Recorder } from "./recorder.ts";
+
+/** Two statements of intake, the look-up of hooks, health. */
+const POOL_MAX = 5;
+const HOOK_TTL_MS = 1_000;
+const HOOK_ENTRIES_MAX = 10_000;
+const MIB = 1_048_576;
+const STOP_TIMEOUT_MS = 15_000;
+const CLOSE_DEADLINE_MS = 8_000;
+
+/**
+ * Starts the webhook ingress; resolves when it listens. SIGTERM and SIGINT stop it: it stops listening, answers what it has taken, then closes its pool.
+ * @throws ConfigError, ListenError, or Error when PostgreSQL does not answer or the role is wrong
+ */
+export async function startIngress(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadIngressConfig(env);
+  const logger = createLogger({ service: "ingress", level: config.LOG_LEVEL });
+  const lifecycle = new Lifecycle({ logger, totalTimeoutMs: STOP_TIMEOUT_MS });
+  lifecycle.handleSignals();
+  try {
+    const port = await composeIngress(config, logger, lifecycle);
+    lifecycle.markRunning();
+    logger.info({ port }, "ingress is ready");
+  } catch (error) {
+    await lifecycle.stop("the start failed");
+    throw error;
+  }
+}
+
+/** Constructs everything and registers how it ends. @returns the port that it listens on */
+export async function composeIngress(config: IngressConfig, logger: Logger, lifecycle: Lifecycle): Promise<number> {
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  collectProcessMetrics(registry);
+  const db = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: "fluxo-ingress", max: POOL_MAX, role: "fluxo_app" });
+  lifecycle.onStop("pool", () => db.end());
+  await assertServiceRole(db, "fluxo_app");
+  const box = createSecretBox(config.FLUXO_MASTER_KEY);
+  const hooks = new HookDirectory({
+    resolve: async (token) => {
+      const hook = await resolveHook(db, token);
+      return hook === undefined ? undefined : toWebhookHook(hook, box, (defect) => logger.error(defect, "a hook cannot serve requests"));
+    },
+    clock: systemClock,
+    ttlMs: HOOK_TTL_MS,
+    entriesMax: HOOK_ENTRIES_MAX,
+  });
+  const recorder = new Recorder({ db, clock: systemClock, logger, metrics });
+  lifecycle.onStop("intake", () => recorder.drain());
+  const health = healthRouter({
+    checks: [{ name: "postgres", check: () => db.query("SELECT 1") }],
+    isStopping: () => lifecycle.isStopping(),
+    registry,
+    onChange: (change) => logger.warn(change, "readiness changed"),
+  });
+  const budget = new MemoryBudget(config.INGRESS_BODY_MEMORY_MIB * MIB);
+  const app = createIngressApp({ hooks, recorder, budget, ids: uuidV7, clock: systemClock, health, logger, metrics });
+  const server = await listen(app, { host: config.HOST, port: config.PORT });
+  lifecycle.onStop("http server", async () => {
+    const { abortedRequests } = await server.close(CLOSE_DEADLINE_MS);
+    if (abortedRequests > 0) logger.warn({ abortedRequests }, "requests were cut off");
+  });
+  return server.port;
+}

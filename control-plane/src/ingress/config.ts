@@ -1,0 +1,21 @@
+import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
+import { intVariable, loadConfig, type Environment } from "@fluxo/runtime/config/load";
+import { z } from "zod";
+
+const ingressVariables = z.object({
+  HOST: COMMON_VARIABLES.HOST,
+  PORT: COMMON_VARIABLES.PORT,
+  LOG_LEVEL: COMMON_VARIABLES.LOG_LEVEL,
+  FLUXO_APP_DATABASE_URL: COMMON_VARIABLES.FLUXO_APP_DATABASE_URL,
+  FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
+  INGRESS_BODY_MEMORY_MIB: intVariable({ min: 2, max: 4_096 })
+    .default(64)
+    .describe("MiB of request bodies that may be held at one time; what comes above is answered with 503 and Retry-After."),
+});
+
+export type IngressConfig = Readonly<z.output<typeof ingressVariables>>;
+
+/** @throws ConfigError */
+export function loadIngressConfig(env: Environment): IngressConfig {
+  return loadConfig(ingressVariables, env);
+}

@@ -1,0 +1,42 @@
+import type { ServerResponse } from "node:http";
+import type { Problem } from "@fluxo/contracts/http/problem";
+import { ERROR_CODES } from "@fluxo/core/errors/codes";
+import { RequestError } from "@fluxo/core/errors/request-error";
+
+/** The method is not one that the hook accepts; the answer's `Allow` names those that are. */
+export class HookMethodError extends RequestError {
+  /** Value of the `Allow` header. */
+  readonly allow: string;
+
+  constructor(allow: string) {
+    super("HOOK_METHOD_NOT_ALLOWED");
+    this.allow = allow;
+  }
+}
+
+/** The body was not read to its end, so the connection cannot serve another request. */
+export class UnreadBodyError extends RequestError {}
+
+/** Answers with JSON. The request's id is in `X-Request-Id` and nowhere is anything of the request repeated. */
+export function sendJson(response: ServerResponse, status: number, requestId: string, body: object, contentType = "application/json; charset=utf-8"): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(text), "cache-control": "no-store", "x-request-id": requestId });
+  response.end(text);
+}
+
+/** Answers with problem details (RFC 9457) of the error's stable code. */
+export function sendProblem(response: ServerResponse, error: RequestError, requestId: string): void {
+  if (error instanceof HookMethodError) response.setHeader("allow", error.allow);
+  if (error instanceof UnreadBodyError) response.setHeader("connection", "close");
+  if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
+  const problem: Problem = {
+    type: `urn:fluxo:error:${error.code}`,
+    title: ERROR_CODES[error.code].title,
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    instance: requestId,
+    ...(error.issues.length === 0 ? {} : { issues: [...error.issues] }),
+  };
+  sendJson(response, error.status, requestId, problem, "application/problem+json; charset=utf-8");
+}

@@ -1,0 +1,87 @@
+import { hostname } from "node:os";
+import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { listen } from "@fluxo/runtime/http-server";
+import { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { createLogger, type Logger } from "@fluxo/runtime/logger";
+import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import express from "express";
+import { loadRelayConfig, type RelayConfig } from "./config.ts";
+import { createEventApi } from "./event-api.ts";
+import { monitorInngest } from "./inngest-monitor.ts";
+import { OutboxListener } from "./outbox-listener.ts";
+import { Relay } from "./relay.ts";
+import { Sweeper } from "./sweeper.ts";
+
+/** Rounds, sweeps, health. */
+const POOL_MAX = 3;
+/** With the claim's lease it bounds how long a round can take. */
+const SEND_TIMEOUT_MS = 5_000;
+const STOP_TIMEOUT_MS = 15_000;
+const CLOSE_DEADLINE_MS = 2_000;
+
+/**
+ * Starts the outbox relay with its sweeps; resolves when it listens for probes. SIGTERM and SIGINT stop it: it finishes its round, then closes its
+ * connections. @throws ConfigError, ListenError, or Error when PostgreSQL does not answer or the role is wrong
+ */
+export async function startRelay(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadRelayConfig(env);
+  const logger = createLogger({ service: "relay", level: config.LOG_LEVEL });
+  const lifecycle = new Lifecycle({ logger, totalTimeoutMs: STOP_TIMEOUT_MS });
+  lifecycle.handleSignals();
+  try {
+    const port = await composeRelay(config, logger, lifecycle);
+    lifecycle.markRunning();
+    logger.info({ port }, "relay is ready");
+  } catch (error) {
+    await lifecycle.stop("the start failed");
+    throw error;
+  }
+}
+
+/** Constructs everything, starts it and registers how it ends. @returns the port that it listens on */
+export async function composeRelay(config: RelayConfig, logger: Logger, lifecycle: Lifecycle): Promise<number> {
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  collectProcessMetrics(registry);
+  const connection = { connectionString: config.FLUXO_SYSTEM_DATABASE_URL, role: "fluxo_system" } as const;
+  const db = createPool({ ...connection, applicationName: "fluxo-relay", max: POOL_MAX });
+  lifecycle.onStop("pool", () => db.end());
+  const listening = createPool({ ...connection, applicationName: "fluxo-relay-listen", max: 1 });
+  lifecycle.onStop("listening pool", () => listening.end());
+  await assertServiceRole(db, "fluxo_system");
+
+  const eventApi = createEventApi({ baseUrl: config.INNGEST_BASE_URL, eventKey: config.INNGEST_EVENT_KEY, timeoutMs: SEND_TIMEOUT_MS });
+  const common = { db, clock: systemClock, random: Math.random, logger, metrics };
+  const owner = `relay:${hostname()}:${uuidV7.next()}`;
+  const relay = new Relay({ ...common, owner, eventApi, outstandingMax: config.RELAY_OUTSTANDING_MAX });
+  const sweeper = new Sweeper({ db, clock: systemClock, logger, staleMs: config.RELAY_STALE_MS });
+  const listener = new OutboxListener({ ...common, db: listening, onWake: () => relay.wake() });
+  const monitoring = new AbortController();
+  lifecycle.onStop("relay", () => relay.stop());
+  lifecycle.onStop("sweeper", () => sweeper.stop());
+  lifecycle.onStop("listener", () => listener.stop());
+  lifecycle.onStop("inngest monitor", () => monitoring.abort());
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.use(
+    healthRouter({
+      checks: [{ name: "postgres", check: () => db.query("SELECT 1") }],
+      isStopping: () => lifecycle.isStopping(),
+      registry,
+      onChange: (change) => logger.warn(change, "readiness changed"),
+    }),
+  );
+  const server = await listen(app, { host: config.HOST, port: config.PORT });
+  lifecycle.onStop("http server", async () => {
+    await server.close(CLOSE_DEADLINE_MS);
+  });
+  relay.start();
+  sweeper.start();
+  listener.start();
+  void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
+  return server.port;
+}

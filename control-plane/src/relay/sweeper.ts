@@ -1,0 +1,67 @@
+import type { Clock } from "@fluxo/core/ports/clock";
+import { sweep, type SweepKind } from "@fluxo/prisma/relay/sweep";
+import type { Logger } from "@fluxo/runtime/logger";
+import type { SystemDb } from "./relay.ts";
+
+export interface SweeperOptions {
+  readonly db: SystemDb;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long a released execution may take to start. */
+  readonly staleMs: number;
+  readonly limit?: number;
+  readonly intervalMs?: number;
+  /** Told how many executions of a kind were woken. */
+  readonly onWoken?: (kind: SweepKind, count: number) => void;
+}
+
+const LIMIT = 500;
+const INTERVAL_MS = 2_000;
+
+/**
+ * Orders wake-ups for executions that should have moved and did not, again and again. Several sweepers do no harm: each row is woken once, under its
+ * lock. The wake-ups go through the outbox, which wakes the relay.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  /** One sweep. @returns how many were woken. @throws when PostgreSQL fails */
+  async tick(): Promise<number> {
+    const { db, logger, staleMs, limit = LIMIT, onWoken } = this.#options;
+    const woken = await sweep(db, staleMs, limit);
+    let total = 0;
+    for (const [kind, count] of woken) {
+      total += count;
+      logger.info({ kind, count }, "executions were woken");
+      onWoken?.(kind, count);
+    }
+    return total;
+  }
+
+  start(): void {
+    this.#loop ??= this.#work();
+  }
+
+  /** Resolves when the sweep that runs is finished. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  async #work(): Promise<void> {
+    const { clock, logger, limit = LIMIT, intervalMs = INTERVAL_MS } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      const woken = await this.tick().catch((error: unknown) => {
+        logger.error({ err: error }, "sweep failed");
+        return 0;
+      });
+      if (woken < limit) await clock.sleep(intervalMs, this.#stopping.signal).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import { executeNode } from "../registry.ts";
+import { nodeContext } from "../testing/node-context.ts";
+import { webhookTrigger } from "./definition.ts";
+
+test("trigger.webhook gives the received request", async () => {
+  const trigger = { method: "POST", headers: { "x-a": "1" }, query: { q: "1" }, body: { items: [1, 2] } };
+  await expect(executeNode("trigger.webhook", { authentication: { mode: "none" } }, nodeContext({ trigger }))).resolves.toEqual({ kind: "done", output: trigger });
+});
+
+describe("the parameters of a webhook", () => {
+  test("have defaults, but none for the authentication", () => {
+    expect(webhookTrigger.params.parse({ authentication: { mode: "none" } })).toEqual({ methods: ["POST"], authentication: { mode: "none" } });
+    expect(webhookTrigger.params.safeParse({}).error?.issues).toMatchObject([{ path: ["authentication"] }]);
+  });
+
+  test("hold header names in lower case, as they arrive", () => {
+    const params = { authentication: { mode: "hmac", header: "X-Signature", encoding: "hex", timestampHeader: "X-Time" }, deliveryIdHeader: "X-Delivery" };
+    expect(webhookTrigger.params.parse(params)).toEqual({
+      methods: ["POST"],
+      authentication: { mode: "hmac", header: "x-signature", algorithm: "sha256", encoding: "hex", timestampHeader: "x-time", toleranceSeconds: 300 },
+      deliveryIdHeader: "x-delivery",
+    });
+  });
+
+  test.each([
+    ["an unknown mode", { authentication: { mode: "basic" } }],
+    ["fields of another mode", { authentication: { mode: "none", header: "x" } }],
+    ["a header that cannot be", { authentication: { mode: "header", header: "a b" } }],
+    ["an hmac without encoding", { authentication: { mode: "hmac", header: "x" } }],
+    ["no method", { methods: [], authentication: { mode: "none" } }],
+    ["a method twice", { methods: ["GET", "GET"], authentication: { mode: "none" } }],
+    ["a method that hooks do not have", { methods: ["HEAD"], authentication: { mode: "none" } }],
+    ["a tolerance of none", { authentication: { mode: "hmac", header: "x", encoding: "hex", toleranceSeconds: 0 } }],
+  ])("refuse %s", (_what, params) => {
+    expect(webhookTrigger.params.safeParse(params).success).toBe(false);
+  });
+});

@@ -1,0 +1,23 @@
+import type pg from "pg";
+import type { ScopedDb } from "../database/tenant-db.ts";
+
+/** @param db of the agency @returns undefined when the scope is not that agency's */
+export async function findAgencyName(db: ScopedDb, agencyId: string): Promise<string | undefined> {
+  return (await db.agency.findUnique({ where: { id: agencyId }, select: { name: true } }))?.name;
+}
+
+/** An agency with its first key. */
+export interface NewAgency {
+  readonly agencyId: string;
+  readonly name: string;
+  readonly key: { readonly id: string; readonly name: string; readonly prefix: string; readonly secretHash: Uint8Array; readonly scopes: readonly string[] };
+}
+
+/** Creates an agency and its admin key in one statement. @param db fluxo_system: no agency can create another */
+export async function createAgency(db: pg.Pool, { agencyId, name, key }: NewAgency): Promise<void> {
+  await db.query(
+    `WITH agency AS (INSERT INTO agencies (id, name) VALUES ($1, $2) RETURNING id)
+     INSERT INTO api_keys (id, agency_id, name, prefix, secret_hash, scopes) SELECT $3, agency.id, $4, $5, $6, $7 FROM agency`,
+    [agencyId, name, key.id, key.name, key.prefix, Buffer.from(key.secretHash), key.scopes],
+  );
+}

@@ -1,0 +1,62 @@
+import type { ScopedDb } from "../database/tenant-db.ts";
+import { pageOfRows, type Page } from "./page.ts";
+
+export interface TenantRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly externalId: string | null;
+  readonly planId: string;
+  readonly timeZone: string;
+  readonly status: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface TenantFilter {
+  readonly externalId?: string | undefined;
+  readonly status?: string | undefined;
+}
+
+export interface TenantChange {
+  readonly name?: string | undefined;
+  readonly planId?: string | undefined;
+  readonly timeZone?: string | undefined;
+  readonly status?: string | undefined;
+  readonly externalId?: string | null | undefined;
+}
+
+const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, createdAt: true, updatedAt: true } as const;
+
+/** Newest first. @param db of the agency */
+export async function listTenants(db: ScopedDb, agencyId: string, filter: TenantFilter, limit: number, beforeId?: string): Promise<Page<TenantRecord>> {
+  const where = {
+    agencyId,
+    ...(filter.externalId === undefined ? {} : { externalId: filter.externalId }),
+    ...(filter.status === undefined ? {} : { status: filter.status }),
+    ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
+  };
+  return pageOfRows(await db.tenant.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
+}
+
+/** @param db of the agency or of the tenant */
+export async function findTenant(db: ScopedDb, tenantId: string): Promise<TenantRecord | undefined> {
+  return (await db.tenant.findUnique({ where: { id: tenantId }, select })) ?? undefined;
+}
+
+/** @param db of the agency @throws the unique violation of name or external id */
+export function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
+  return db.tenant.create({ data: tenant, select });
+}
+
+/** @param db of the agency @returns undefined when the agency has no such tenant @throws the unique violation of name or external id */
+export async function updateTenant(db: ScopedDb, agencyId: string, tenantId: string, change: TenantChange): Promise<TenantRecord | undefined> {
+  const data = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId }, data });
+  return changed.count === 0 ? undefined : findTenant(db, tenantId);
+}
+
+/** Whether PostgreSQL, whose clock counts quota windows, knows the time zone too. */
+export async function isKnownTimeZone(db: ScopedDb, timeZone: string): Promise<boolean> {
+  const rows = await db.$queryRaw<{ known: boolean }[]>`SELECT EXISTS (SELECT FROM pg_timezone_names WHERE lower(name) = lower(${timeZone})) AS known`;
+  return rows[0]?.known === true;
+}

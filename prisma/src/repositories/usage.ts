@@ -1,0 +1,30 @@
+import type { ScopedDb } from "../database/tenant-db.ts";
+
+/** What a tenant used of its plan in the current window. */
+export interface UsageRecord {
+  readonly planId: string;
+  readonly windowStart: Date;
+  readonly windowEnd: Date;
+  readonly limit: number;
+  readonly used: number;
+  readonly reserved: number;
+  readonly running: number;
+  readonly concurrencyMax: number;
+}
+
+/** By the window and the clock that admission uses (`fluxo_claim`). @param db of the tenant @returns undefined when there is no such tenant */
+export async function findUsage(db: ScopedDb, tenantId: string): Promise<UsageRecord | undefined> {
+  const rows = await db.$queryRaw<UsageRecord[]>`
+    WITH tenant AS (
+      SELECT t.id, t.plan_id, date_trunc('month', now() AT TIME ZONE t.time_zone) AS month, t.time_zone FROM tenants t WHERE t.id = ${tenantId}::uuid
+    ), bounds AS (
+      SELECT id, plan_id, month AT TIME ZONE time_zone AS window_start, (month + interval '1 month') AT TIME ZONE time_zone AS window_end FROM tenant
+    )
+    SELECT b.plan_id AS "planId", b.window_start AS "windowStart", b.window_end AS "windowEnd", p.executions_per_month AS "limit",
+           coalesce(u.used, 0) AS "used", coalesce(u.reserved, 0) AS "reserved", coalesce(s.used, 0) AS "running", p.concurrency_max AS "concurrencyMax"
+    FROM bounds b
+    JOIN plans p ON p.id = b.plan_id
+    LEFT JOIN usage_windows u ON u.tenant_id = b.id AND u.metric = 'executions' AND u.window_start = b.window_start
+    LEFT JOIN concurrency_slots s ON s.tenant_id = b.id`;
+  return rows[0];
+}

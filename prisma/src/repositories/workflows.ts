@@ -1,0 +1,106 @@
+import type { Json } from "@fluxo/core/json";
+import type { ScopedDb } from "../database/tenant-db.ts";
+import { fromJsonb, toJsonColumn } from "./json.ts";
+import { pageOfRows, type Page } from "./page.ts";
+
+export interface WorkflowRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly isActive: boolean;
+  readonly draftRevision: number;
+  readonly publishedVersion: { readonly id: string; readonly number: number } | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface DraftRecord {
+  readonly revision: number;
+  readonly graph: Json;
+}
+
+export interface WorkflowFilter {
+  readonly isActive?: boolean | undefined;
+  /** Text that the name holds, in any case. */
+  readonly text?: string | undefined;
+}
+
+const select = {
+  id: true,
+  name: true,
+  isActive: true,
+  draftRevision: true,
+  publishedVersion: { select: { id: true, number: true } },
+  createdAt: true,
+  updatedAt: true,
+} as const;
+
+/** Newest first. @param db of the tenant */
+export async function listWorkflows(db: ScopedDb, tenantId: string, filter: WorkflowFilter, limit: number, beforeId?: string): Promise<Page<WorkflowRecord>> {
+  const where = {
+    tenantId,
+    ...(filter.isActive === undefined ? {} : { isActive: filter.isActive }),
+    ...(filter.text === undefined ? {} : { name: { contains: filter.text.replaceAll(/[\\%_]/g, String.raw`\$&`), mode: "insensitive" as const } }),
+    ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
+  };
+  return pageOfRows(await db.workflow.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
+}
+
+/** @param db of the tenant */
+export async function findWorkflow(db: ScopedDb, tenantId: string, id: string): Promise<WorkflowRecord | undefined> {
+  return (await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select })) ?? undefined;
+}
+
+/** @param db of the tenant */
+export async function hasWorkflow(db: ScopedDb, tenantId: string, id: string): Promise<boolean> {
+  return (await db.workflow.count({ where: { tenantId, id } })) > 0;
+}
+
+/** @param db of the tenant @throws the unique violation of the name */
+export function createWorkflow(db: ScopedDb, tenantId: string, workflow: { id: string; name: string; draft: unknown }): Promise<WorkflowRecord> {
+  return db.workflow.create({ data: { tenantId, id: workflow.id, name: workflow.name, draft: toJsonColumn(workflow.draft) }, select });
+}
+
+/** @param db of the tenant @returns undefined when the tenant has no such workflow @throws the unique violation of the name */
+export async function updateWorkflow(
+  db: ScopedDb,
+  tenantId: string,
+  id: string,
+  change: { name?: string | undefined; isActive?: boolean | undefined },
+): Promise<WorkflowRecord | undefined> {
+  const data = { ...(change.name === undefined ? {} : { name: change.name }), ...(change.isActive === undefined ? {} : { isActive: change.isActive }) };
+  const changed = await db.workflow.updateMany({ where: { tenantId, id }, data });
+  return changed.count === 0 ? undefined : findWorkflow(db, tenantId, id);
+}
+
+/** @param db of the tenant */
+export async function findDraft(db: ScopedDb, tenantId: string, id: string): Promise<DraftRecord | undefined> {
+  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select: { draft: true, draftRevision: true } });
+  return row === null ? undefined : { revision: row.draftRevision, graph: fromJsonb(row.draft) };
+}
+
+/**
+ * Replaces the draft and raises its revision.
+ * @param db of the tenant
+ * @param revisions the draft must still have one of these; undefined for any
+ * @returns the new revision; undefined when there is no such workflow with such a revision
+ */
+export async function replaceDraft(db: ScopedDb, tenantId: string, id: string, graph: unknown, revisions?: readonly number[]): Promise<number | undefined> {
+  const where = { tenantId, id, ...(revisions === undefined ? {} : { draftRevision: { in: [...revisions] } }) };
+  const rows = await db.workflow.updateManyAndReturn({ where, data: { draft: toJsonColumn(graph), draftRevision: { increment: 1 } }, select: { draftRevision: true } });
+  return rows[0]?.draftRevision;
+}
+
+/**
+ * Locks a workflow for publishing: one publish at a time.
+ * @param db of the tenant
+ * @returns the draft; undefined when the tenant has no such workflow
+ */
+export async function lockDraft(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
+  const rows = await db.$queryRaw<{ draft: Json }[]>`SELECT draft FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+  return rows[0]?.draft;
+}
+
+/** Makes a version the published one and activates the workflow. @param db of the tenant */
+export async function setPublishedVersion(db: ScopedDb, tenantId: string, id: string, versionId: string): Promise<void> {
+  await db.workflow.update({ where: { tenantId_id: { tenantId, id } }, data: { publishedVersionId: versionId, isActive: true } });
+}

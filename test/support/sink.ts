@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A request that the sink received. */
+export interface SinkRecord {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+  readonly at: number;
+}
+
+/**
+ * A provider that tests talk to, told what to do by the path of the request:
+ * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
+ * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers.
+ * `GET /_log?path=<prefix>` tells every request whose path starts so.
+ */
+export interface Sink {
+  readonly port: number;
+  readonly url: string;
+  /** Requests whose path starts with the prefix, oldest first. */
+  received(prefix: string): readonly SinkRecord[];
+  stop(): Promise<void>;
+}
+
+/** Starts a sink on 127.0.0.1. @param port 0 lets the system choose */
+export async function startSink(port = 0): Promise<Sink> {
+  const records: SinkRecord[] = [];
+  const server = createServer((request, response) => {
+    void answer(request, response, records);
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const { port: bound } = server.address() as AddressInfo;
+  const received = (prefix: string): readonly SinkRecord[] => records.filter(({ path }) => path.startsWith(prefix));
+  return { port: bound, url: `http://127.0.0.1:${bound}`, received, stop: () => stop(server) };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, records: SinkRecord[]): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://sink");
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks).toString();
+  const reply = (status: number, payload: unknown, headers: Record<string, string> = {}): void => {
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(payload));
+  };
+  if (url.pathname === "/_log") {
+    const prefix = url.searchParams.get("path") ?? "/";
+    reply(200, records.filter(({ path }) => path.startsWith(prefix)));
+    return;
+  }
+  const earlier = records.filter(({ path }) => path === url.pathname).length;
+  records.push({ method: request.method ?? "", path: url.pathname, headers: request.headers, body, at: Date.now() });
+  const [kind, argument = ""] = url.pathname.split("/").slice(1);
+  const echo = { method: request.method, path: url.pathname, body, received: earlier + 1 };
+  switch (kind) {
+    case "status":
+      reply(Number(argument), { status: Number(argument) });
+      return;
+    case "flaky":
+      reply(earlier < Number(argument) ? 503 : 200, echo);
+      return;
+    case "limited":
+      reply(earlier === 0 ? 429 : 200, echo, earlier === 0 ? { "retry-after": argument } : {});
+      return;
+    case "slow":
+      await sleep(Number(argument));
+      reply(200, echo);
+      return;
+    case "hang":
+      return;
+    default:
+      reply(200, echo);
+  }
+}
+
+async function stop(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}

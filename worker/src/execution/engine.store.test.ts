@@ -1,0 +1,240 @@
+import type { JsonObject } from "@fluxo/core/json";
+import { nodeTiers } from "@fluxo/nodes/catalog";
+import { createPool } from "@fluxo/prisma/database/pool";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
+import { createLogger } from "@fluxo/runtime/logger";
+import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { startSink, type Sink } from "@fluxo/test/support/sink";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Engine } from "./engine.ts";
+import { createExecutionStore } from "./execution-store.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { PLAN, queueExecutions, seedWorkflow } from "./testing/seed.ts";
+
+let database: TestDatabase;
+let sink: Sink;
+let owner: pg.Pool;
+let app: pg.Pool;
+let system: pg.Pool;
+let statements = 0;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sink = await startSink();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
+  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
+  const query = app.query.bind(app) as (...args: unknown[]) => unknown;
+  Object.assign(app, {
+    query: (...args: unknown[]) => {
+      statements += 1;
+      return query(...args);
+    },
+  });
+});
+
+afterAll(async () => {
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await sink.stop();
+  await database.drop();
+});
+
+interface Worker {
+  readonly engine: Engine;
+  readonly leases: LeaseKeeper;
+}
+
+/** A worker of its own owner name, as one pod would be. */
+function createWorker(name: string, leaseMs = 10_000): Worker {
+  const logger = createLogger({ service: "test", level: "error" });
+  const metrics = createMetrics(createRegistry());
+  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
+  const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
+  const http = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
+  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, tools: { clock: systemClock, random: () => 0, http, metrics } }) };
+}
+
+async function execution(id: string): Promise<{ status: string; reason: string | null; output: JsonObject | null; error_code: string | null; lease_epoch: number; resume_at: Date | null }> {
+  const { rows } = await owner.query("SELECT status, reason, output, error_code, lease_epoch, resume_at FROM executions WHERE id = $1", [id]);
+  return rows[0];
+}
+
+async function journal(id: string): Promise<{ node_id: string; status: string; attempt: number; epoch: number }[]> {
+  const { rows } = await owner.query("SELECT node_id, status, attempt, epoch FROM node_executions WHERE execution_id = $1 ORDER BY position", [id]);
+  return rows;
+}
+
+const chain = {
+  nodes: [
+    { id: "start", type: "trigger.manual" },
+    { id: "a", type: "set", params: { fields: { n: "{{ trigger.n }}" } } },
+    { id: "b", type: "set", params: { fields: { n: "{{ a.n }}" } } },
+    { id: "c", type: "set", params: { fields: { n: "{{ b.n }}" } } },
+    { id: "d", type: "set", alias: "last", params: { fields: { n: "{{ c.n }}" } } },
+  ],
+  edges: [
+    { from: "start", to: "a" },
+    { from: "a", to: "b" },
+    { from: "b", to: "c" },
+    { from: "c", to: "d" },
+  ],
+};
+
+test("a chain runs to its end, in constant statements: claim, one per ready set, settle", async () => {
+  const workflow = await seedWorkflow(owner, chain);
+  const { engine } = createWorker("w1");
+  const [warm, id] = (await queueExecutions(app, workflow, [{ n: 1 }, { n: 7 }])) as [string, string];
+  await engine.claimAndRun(workflow.tenantId, [warm]);
+  statements = 0;
+  expect(await engine.claimAndRun(workflow.tenantId, [id])).toEqual({ claimed: 1, blocked: 0, skipped: 0, starved: 0 });
+  expect(statements).toBe(1 + 5 + 1);
+  expect(await execution(id)).toMatchObject({ status: "SUCCESS", output: { results: { last: { n: 7 } }, failures: [] }, lease_epoch: 1 });
+  expect((await journal(id)).map(({ node_id, status }) => [node_id, status])).toEqual(["start", "a", "b", "c", "d"].map((nodeId) => [nodeId, "SUCCESS"]));
+});
+
+test("a batch shares its statements", async () => {
+  const workflow = await seedWorkflow(owner, chain);
+  const { engine } = createWorker("w2");
+  const ids = await queueExecutions(app, workflow, Array.from({ length: 50 }, (_, n) => ({ n })));
+  statements = 0;
+  expect(await engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 50 });
+  expect(statements / 50).toBeLessThanOrEqual(0.5);
+  const { rows } = await owner.query("SELECT count(*)::int AS n FROM executions WHERE tenant_id = $1 AND status = 'SUCCESS'", [workflow.tenantId]);
+  expect(rows[0].n).toBe(50);
+});
+
+test("a second starter is a no-op", async () => {
+  const workflow = await seedWorkflow(owner, chain);
+  const [id] = (await queueExecutions(app, workflow, [{ n: 1 }])) as [string];
+  const reports = await Promise.all([createWorker("w3").engine, createWorker("w4").engine].map((engine) => engine.claimAndRun(workflow.tenantId, [id])));
+  expect(reports.map(({ claimed }) => claimed).toSorted()).toEqual([0, 1]);
+  expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 1 });
+});
+
+test("more executions than slots: all of them run, never more at once than the plan allows, and the counter returns to zero", async () => {
+  const graph = {
+    nodes: [{ id: "start", type: "trigger.manual" }, { id: "call", type: "http.request", params: { url: `${sink.url}/slow/50/slots` } }],
+    edges: [{ from: "start", to: "call" }],
+  };
+  const workflow = await seedWorkflow(owner, graph, PLAN.FREE);
+  const { engine } = createWorker("w5");
+  const ids = await queueExecutions(app, workflow, Array.from({ length: 8 }, () => ({})));
+  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 8, blocked: 0, skipped: 0, starved: 0 });
+  const { rows } = await owner.query<{ most: number; used: number }>(
+    `SELECT (SELECT max(n) FROM (SELECT (SELECT count(*) FROM executions o WHERE o.tenant_id = e.tenant_id AND o.started_at <= e.started_at AND o.completed_at > e.started_at) AS n
+       FROM executions e WHERE e.tenant_id = $1) x)::int AS most, (SELECT used FROM concurrency_slots WHERE tenant_id = $1) AS used`,
+    [workflow.tenantId],
+  );
+  expect(rows[0]).toEqual({ most: 2, used: 0 });
+});
+
+test("a delay suspends, holds no slot, and resumes after its time and not before", async () => {
+  const graph = {
+    nodes: [{ id: "start", type: "trigger.manual" }, { id: "pause", type: "delay", params: { durationMs: 400 } }, { id: "after", type: "set", params: { fields: { at: "{{ pause.resumedAt }}" } } }],
+    edges: [{ from: "start", to: "pause" }, { from: "pause", to: "after" }],
+  };
+  const workflow = await seedWorkflow(owner, graph);
+  const { engine } = createWorker("w6");
+  const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+  await engine.claimAndRun(workflow.tenantId, [id]);
+  expect(await execution(id)).toMatchObject({ status: "WAITING", reason: "DELAY" });
+  const { rows } = await owner.query("SELECT used FROM concurrency_slots WHERE tenant_id = $1", [workflow.tenantId]);
+  expect(rows[0].used).toBe(0);
+  const timer = await owner.query("SELECT event_id, deliver_at FROM outbox WHERE execution_id = $1 AND deliver_at IS NOT NULL", [id]);
+  expect(timer.rows).toEqual([{ event_id: `${id}:1`, deliver_at: (await execution(id)).resume_at }]);
+  expect(await engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0, skipped: 1 });
+  await systemClock.sleep(450);
+  expect(await Promise.all([engine.claimAndRun(workflow.tenantId, [id]), engine.claimAndRun(workflow.tenantId, [id])])).toHaveLength(2);
+  expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
+  expect((await journal(id)).map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+});
+
+test("an expired lease is taken over with a higher epoch; the late writer is fenced and nothing recorded runs again", async () => {
+  const graph = {
+    nodes: [
+      { id: "start", type: "trigger.manual" },
+      { id: "first", type: "http.request", params: { url: `${sink.url}/echo/takeover-first`, method: "POST" } },
+      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/600/takeover-slow`, method: "POST" } },
+    ],
+    edges: [{ from: "start", to: "first" }, { from: "first", to: "slow" }],
+  };
+  const workflow = await seedWorkflow(owner, graph);
+  const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+  const paused = createWorker("paused", 2_000).engine.claimAndRun(workflow.tenantId, [id]);
+  await systemClock.sleep(300);
+  await owner.query("UPDATE executions SET lease_until = now() - interval '1 second' WHERE id = $1", [id]);
+  expect(await createWorker("taker").engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 1 });
+  await paused;
+  expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
+  expect((await journal(id)).map(({ node_id, epoch }) => [node_id, epoch])).toEqual([["start", 1], ["first", 1], ["slow", 2]]);
+  expect(sink.received("/echo/takeover-first")).toHaveLength(1);
+  const keys = sink.received("/slow/600/takeover-slow").map(({ headers }) => headers["idempotency-key"]);
+  expect(new Set(keys)).toEqual(new Set([`${id}:slow:0`]));
+  const { rows } = await owner.query("SELECT used FROM concurrency_slots WHERE tenant_id = $1", [workflow.tenantId]);
+  expect(rows[0].used).toBe(0);
+});
+
+test("a failure tells node, class, code and attempt; parallel branches finish; what it cuts off is skipped", async () => {
+  const graph = {
+    nodes: [
+      { id: "start", type: "trigger.manual" },
+      { id: "bad", type: "http.request", name: "Call the shop", params: { url: `${sink.url}/status/404` } },
+      { id: "after", type: "set", params: { fields: {} } },
+      { id: "other", type: "http.request", params: { url: `${sink.url}/slow/100/other` } },
+    ],
+    edges: [{ from: "start", to: "bad" }, { from: "bad", to: "after" }, { from: "start", to: "other" }],
+  };
+  const workflow = await seedWorkflow(owner, graph);
+  const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+  await createWorker("w7").engine.claimAndRun(workflow.tenantId, [id]);
+  const record = await execution(id);
+  expect(record).toMatchObject({ status: "FAILED", error_code: "PROVIDER_REJECTED" });
+  expect(record.output).toMatchObject({ failures: [{ nodeId: "bad", name: "Call the shop", type: "http.request", integration: "http", errorClass: "DATA", code: "PROVIDER_REJECTED", attempt: 1 }] });
+  expect((await journal(id)).map(({ node_id, status }) => [node_id, status])).toEqual([["start", "SUCCESS"], ["bad", "FAILED"], ["other", "SUCCESS"], ["after", "SKIPPED"]]);
+});
+
+test("a server error is tried again and the earlier attempts stay on record", async () => {
+  const graph = {
+    nodes: [{ id: "start", type: "trigger.manual" }, { id: "flaky", type: "http.request", params: { url: `${sink.url}/flaky/2/retry` }, retry: { initialDelayMs: 10 } }],
+    edges: [{ from: "start", to: "flaky" }],
+  };
+  const workflow = await seedWorkflow(owner, graph);
+  const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+  await createWorker("w8").engine.claimAndRun(workflow.tenantId, [id]);
+  expect(await execution(id)).toMatchObject({ status: "SUCCESS" });
+  const { rows } = await owner.query("SELECT attempt, attempts FROM node_executions WHERE execution_id = $1 AND node_id = 'flaky'", [id]);
+  expect(rows[0].attempt).toBe(3);
+  expect(rows[0].attempts.map(({ code, attempt }: { code: string; attempt: number }) => [code, attempt])).toEqual([["PROVIDER_FAILED", 1], ["PROVIDER_FAILED", 2]]);
+});
+
+test("admission refuses with a reason and a sentence, and reserves nothing", async () => {
+  const { engine } = createWorker("w9");
+  const tooHigh = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }, { id: "m", type: "merge", params: { mode: "waitAll" } }], edges: [{ from: "start", to: "m" }] }, PLAN.FREE);
+  const inactive = await seedWorkflow(owner, chain);
+  await owner.query("UPDATE workflows SET is_active = false WHERE tenant_id = $1", [inactive.tenantId]);
+  const suspended = await seedWorkflow(owner, chain);
+  await owner.query("UPDATE tenants SET status = 'SUSPENDED' WHERE id = $1", [suspended.tenantId]);
+  const large = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }, ...Array.from({ length: 10 }, (_, i) => ({ id: `n${i}`, type: "set", params: { fields: {} } }))], edges: Array.from({ length: 10 }, (_, i) => ({ from: "start", to: `n${i}` })) }, PLAN.FREE);
+  const spent = await seedWorkflow(owner, chain, PLAN.FREE);
+  await owner.query("INSERT INTO usage_windows (tenant_id, metric, window_start, window_end, used) VALUES ($1, 'executions', date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', now(), 500)", [spent.tenantId]);
+  const cases = [[tooHigh, "NODE_NOT_IN_PLAN"], [inactive, "WORKFLOW_INACTIVE"], [suspended, "TENANT_SUSPENDED"], [large, "TOO_MANY_NODES"], [spent, "QUOTA_EXCEEDED"]] as const;
+  for (const [workflow, reason] of cases) {
+    const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+    expect(await engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0, blocked: 1 });
+    expect(await execution(id)).toMatchObject({ status: "BLOCKED", reason, error_code: reason });
+    const { rows } = await owner.query("SELECT (SELECT count(*)::int FROM reservations WHERE tenant_id = $1) AS reserved, (SELECT used FROM concurrency_slots WHERE tenant_id = $1) AS used", [workflow.tenantId]);
+    expect(rows[0]).toEqual({ reserved: 0, used: 0 });
+  }
+});
+
+test("an unwritable row fails its own execution, never its batch", async () => {
+  const workflow = await seedWorkflow(owner, chain);
+  const ids = await queueExecutions(app, workflow, [{ n: 1 }, { n: "nul \u0000 and \ud800 lone" }, { n: 3 }]);
+  expect(await createWorker("w10").engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 3 });
+  for (const id of ids) expect(await execution(id)).toMatchObject({ status: "SUCCESS" });
+  expect((await execution(ids[1] ?? "")).output).toMatchObject({ results: { last: { n: "nul \ufffd and \ufffd lone" } } });
+});
