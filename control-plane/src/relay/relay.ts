@@ -47,9 +47,9 @@ export class Relay {
   readonly #options: RelayOptions;
   #round: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> | undefined;
-  #isStopping = false;
   #isWoken = false;
-  #sleep = new AbortController();
+  #onWake: (() => void) | undefined;
+  readonly #stopping = new AbortController();
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -65,7 +65,7 @@ export class Relay {
   /** Says that there may be something to send. */
   wake(): void {
     this.#isWoken = true;
-    this.#sleep.abort();
+    this.#onWake?.();
   }
 
   /** Begins to work by itself. */
@@ -75,8 +75,7 @@ export class Relay {
 
   /** Takes nothing more; resolves when the round that runs is finished. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    this.#sleep.abort();
+    this.#stopping.abort();
     await this.#loop;
     await this.#round;
   }
@@ -84,7 +83,7 @@ export class Relay {
   async #work(): Promise<void> {
     let idleMs: number = IDLE_MS.first;
     let failures = 0;
-    while (!this.#isStopping) {
+    while (!this.#stopping.signal.aborted) {
       this.#isWoken = false;
       const report = await this.tick().catch((error: unknown) => {
         this.#options.logger.error({ err: error }, "relay round failed");
@@ -92,24 +91,30 @@ export class Relay {
       });
       if (report === undefined || report.failed > 0) {
         failures += 1;
-        await this.#pause(this.#backOffMs(failures), false);
+        await this.#pause(this.#backOffMs(failures));
       } else if (report.claimed > 0) {
         failures = 0;
         idleMs = IDLE_MS.first;
       } else {
         failures = 0;
-        await this.#pause(idleMs, true);
+        await this.#pauseUntilWoken(idleMs);
         idleMs = this.#isWoken ? IDLE_MS.first : Math.min(idleMs * 2, IDLE_MS.last);
       }
     }
   }
 
-  /** @param isWakeable whether `wake` ends the pause; the stop always does */
-  async #pause(ms: number, isWakeable: boolean): Promise<void> {
-    this.#sleep = new AbortController();
-    if (this.#isStopping || (isWakeable && this.#isWoken)) return;
-    const isOver = (): boolean => this.#isStopping || isWakeable;
-    await this.#options.clock.sleep(ms, this.#sleep.signal).catch(() => (isOver() ? undefined : this.#pause(ms, false)));
+  async #pauseUntilWoken(ms: number): Promise<void> {
+    if (this.#isWoken) return;
+    const woken = new AbortController();
+    this.#onWake = () => woken.abort();
+    await this.#pause(ms, woken.signal);
+    this.#onWake = undefined;
+  }
+
+  /** The stop ends it too. */
+  async #pause(ms: number, end?: AbortSignal): Promise<void> {
+    const stopped = this.#stopping.signal;
+    await this.#options.clock.sleep(ms, end === undefined ? stopped : AbortSignal.any([stopped, end])).catch(() => undefined);
   }
 
   #backOffMs(failures: number): number {

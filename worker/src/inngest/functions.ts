@@ -25,7 +25,7 @@ export function executionFunctions(client: Inngest, engine: Engine, logger: Logg
         concurrency: [{ key: "event.data.tenantId", limit: CONCURRENCY_CLASSES[concurrencyClass] }],
         batchEvents: { maxSize: BATCH_SIZE_MAX, timeout: `${BATCH_TIMEOUT_SECONDS}s`, key: "event.data.tenantId", if: "event.data.bulk == true" },
       },
-      async ({ events }) => runEvents(events.map((event): unknown => event.data), engine, logger),
+      async ({ events }) => runEvents(events.map((event: { data?: unknown }) => event.data), engine, logger),
     ),
   );
 }

@@ -7,7 +7,6 @@ import { authenticate, type KeyAccess } from "../keys/authenticate.ts";
 import type { KeyCache } from "../keys/key-cache.ts";
 import type { ApiServices } from "../services.ts";
 import { readJsonBody } from "./body.ts";
-import type { Handlers } from "./handler.ts";
 import type { TenantScope } from "./tenant-scope.ts";
 import { validatePart, withLists } from "./validate.ts";
 
@@ -26,18 +25,23 @@ interface Answer {
   readonly body?: unknown;
 }
 
-/** A handler after its own types: `requestFor` gives it what its route promises. */
+/** A handler without its own types, which `Handlers` has checked: `requestFor` gives it what its route promises. */
 type AnyHandler = (request: never, services: ApiServices) => Promise<Answer> | Answer;
 
 /**
  * Registers every route of the table with its handler, and answers known paths with other methods by 405.
  * @throws Error for a route that does not say who may call it
  */
-export function routeTable<T extends Readonly<Record<string, RouteDefinition>>>(routes: T, handlers: Handlers<T>, services: ApiServices, gate: Gate): Router {
+export function routeTable(
+  routes: Readonly<Record<string, RouteDefinition>>,
+  handlers: Readonly<Record<string, AnyHandler>>,
+  services: ApiServices,
+  gate: Gate,
+): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
   const methods = new Map<string, string[]>();
   for (const [operationId, route] of Object.entries(routes)) {
-    const handler: AnyHandler | undefined = handlers[operationId];
+    const handler = handlers[operationId];
     assertGuarded(operationId, route);
     if (handler === undefined) throw new Error(`The operation ${operationId} has no handler.`);
     const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");

@@ -57,7 +57,7 @@ export const graphIssueSchema = z
 
 const validationSchema = z
   .strictObject({
-    isValid: z.boolean().meta({ description: "Whether the graph can be published.", example: true }),
+    valid: z.boolean().meta({ description: "Whether the graph can be published.", example: true }),
     issues: z.array(graphIssueSchema).meta({ description: "What keeps the graph from being published." }),
     warnings: z.array(graphIssueSchema).meta({ description: "What the tenant's plan would refuse when an execution starts." }),
     plan: z

@@ -1,5 +1,5 @@
 import type { JsonObject } from "@fluxo/core/json";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { executeNode } from "../registry.ts";
 import { nodeErrorOf } from "../testing/failures.ts";

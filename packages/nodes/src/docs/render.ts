@@ -35,7 +35,7 @@ export function renderNodeDocs(types: readonly NodeTypeDescription[]): ReadonlyM
 }
 
 /** The page of one node type, as Markdown. */
-export function renderNodePage(node: NodeTypeDescription): string {
+function renderNodePage(node: NodeTypeDescription): string {
   return [
     `# ${node.title} (\`${node.type}\`)`,
     GENERATED,
@@ -92,7 +92,8 @@ function rowsOf(schema: Schema, prefix: string): Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, property]) => {
     const member = schemaShape.parse(property);
     const path = prefix + name;
-    return [{ path, type: typeOf(member), isRequired: required.has(name) && member.default === undefined, schema: member }, ...innerRows(member, path)];
+    const row = { path, type: typeOf(member), isRequired: required.has(name) && member.default === undefined, schema: member };
+    return [row].concat(innerRows(member, path));
   });
 }
 

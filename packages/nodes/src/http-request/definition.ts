@@ -101,7 +101,7 @@ const paramsSchema = z
 const formSchema = z.record(z.string(), scalarsSchema);
 
 /** What a body of the type `form` is. */
-export type Form = z.output<typeof formSchema>;
+type Form = z.output<typeof formSchema>;
 
 /** Whether a body can be sent as a form. */
 export function isForm(body: unknown): body is Form {

@@ -53,7 +53,7 @@ function bodyOf({ body, bodyType }: HttpRequestParams): { readonly text: string;
     case "json":
       return { text: JSON.stringify(body), contentType: "application/json" };
     case "text":
-      return { text: String(body), contentType: "text/plain; charset=utf-8" };
+      return { text: typeof body === "string" ? body : "", contentType: "text/plain; charset=utf-8" };
     case "form":
       return { text: isForm(body) ? encoded(body) : "", contentType: "application/x-www-form-urlencoded" };
     case "none":

@@ -1,7 +1,7 @@
 import { TextDecoder } from "node:util";
 
 /** What a `Content-Type` header says. */
-export interface MediaType {
+interface MediaType {
   /** Lower case, without parameters; empty when the header is absent. */
   readonly essence: string;
   readonly charset: string | undefined;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "@fluxo/core/json";
 import type { NodeInput, NodeResult } from "@fluxo/core/node/executor";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { executeNode } from "../registry.ts";
 import { nodeErrorOf } from "../testing/failures.ts";

@@ -1,5 +1,5 @@
 import type { Json } from "@fluxo/core/json";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { dangerousKeysOf, isJson, isJsonObject, isTooDeep, jsonObjectSchema, jsonValueSchema, MAX_JSON_DEPTH } from "./json.ts";
 

@@ -1,6 +1,6 @@
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { HttpPort, HttpRequest, HttpResponse } from "@fluxo/core/ports/http";
-import { createServer, request as openRequest, type IncomingMessage, type Server } from "node:http";
+import { createServer, request as openRequest, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 /** What the provider received. `url` is the one that the node asked for. */
 export interface ReceivedRequest {
@@ -39,14 +39,7 @@ export class Provider implements HttpPort, AsyncDisposable {
     const provider = new Provider(server, address.port);
     server.on("request", (incoming, outgoing) => {
       outgoing.sendDate = false;
-      void provider.#receive(incoming).then((reply) => {
-        if (reply === "broken") {
-          incoming.socket.destroy();
-        } else if (reply !== "silent") {
-          outgoing.writeHead(reply.status ?? 200, { connection: "close", ...reply.headers });
-          outgoing.end(reply.body);
-        }
-      });
+      void provider.#answer(incoming, outgoing);
     });
     return provider;
   }
@@ -62,9 +55,7 @@ export class Provider implements HttpPort, AsyncDisposable {
       };
       const options = { host: "127.0.0.1", port: this.#port, method, path: pathname + search, headers: { ...headers, [WANTED_URL]: url }, signal: ends };
       const outgoing = openRequest(options, (incoming) => {
-        readBody(incoming, maxResponseBytes).then((bytes) => {
-          resolve({ status: incoming.statusCode ?? 0, headers: joinedHeaders(incoming), body: bytes, url });
-        }, fail);
+        responseOf(incoming, url, maxResponseBytes).then(resolve, fail);
       });
       outgoing.on("error", fail);
       outgoing.end(body);
@@ -78,12 +69,22 @@ export class Provider implements HttpPort, AsyncDisposable {
     });
   }
 
-  async #receive(incoming: IncomingMessage): Promise<Reply> {
+  async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await readBody(incoming, Number.POSITIVE_INFINITY);
     const { [WANTED_URL]: url = "", ...headers } = joinedHeaders(incoming);
     this.requests.push({ method: incoming.method ?? "", url, headers, body: Buffer.from(body).toString("utf8") });
-    return this.reply;
+    const reply = this.reply;
+    if (reply === "broken") {
+      incoming.socket.destroy();
+    } else if (reply !== "silent") {
+      outgoing.writeHead(reply.status ?? 200, { connection: "close", ...reply.headers });
+      outgoing.end(reply.body);
+    }
   }
+}
+
+async function responseOf(incoming: IncomingMessage, url: string, maxBytes: number): Promise<HttpResponse> {
+  return { status: incoming.statusCode ?? 0, headers: joinedHeaders(incoming), body: await readBody(incoming, maxBytes), url };
 }
 
 async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> {

@@ -40,7 +40,7 @@ const paramsSchema = z.strictObject({
     .describe("How a caller proves that it may call. It has no default: an open address has to be asked for."),
   deliveryIdHeader: receivedHeaderSchema
     .optional()
-    .describe("The header with the caller's id of the delivery. The same id again starts nothing: the answer names the first execution."),
+    .describe("The header with the caller's id of the delivery. The same id again starts nothing: the answer names the first execution. With Standard Webhooks it is `webhook-id` unless named here."),
 });
 
 export type WebhookTriggerParams = z.output<typeof paramsSchema>;
@@ -76,6 +76,6 @@ A caller that retries should send an id of its delivery, named by \`deliveryIdHe
       title: "A signature over timestamp and body, at most a minute old",
       params: { authentication: { mode: "hmac", header: "X-Signature", encoding: "base64", timestampHeader: "X-Timestamp", toleranceSeconds: 60 } },
     },
-    { title: "Standard Webhooks", params: { authentication: { mode: "standard" }, deliveryIdHeader: "webhook-id" } },
+    { title: "Standard Webhooks", params: { authentication: { mode: "standard" } } },
   ],
 });

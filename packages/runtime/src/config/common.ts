@@ -2,7 +2,7 @@ import { z } from "zod";
 import { intVariable, keyVariable, listVariable, secretVariable, urlVariable } from "./load.ts";
 
 /** A TCP port to listen on; 0 lets the system choose (tests). */
-export const portVariable = intVariable({ min: 0, max: 65_535 });
+const portVariable = intVariable({ min: 0, max: 65_535 });
 
 /** `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets. */
 const HOST_PORT = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/;

@@ -123,11 +123,17 @@ async function exchange(hop: Hop, maxResponseBytes: number, settings: Settings, 
     headersTimeout: 0,
     bodyTimeout: 0,
   });
+  const closeSockets = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  // undici heeds the signal only once it is connected; until then a closed socket is what ends the request.
+  signal.addEventListener("abort", closeSockets, { once: true });
   try {
     return await requestOnce(client, hop, maxResponseBytes, signal);
   } finally {
+    signal.removeEventListener("abort", closeSockets);
     void client.destroy().catch(() => undefined);
-    for (const socket of sockets) socket.destroy();
+    closeSockets();
   }
 }
 

@@ -1,0 +1,42 @@
+import { ROUTES } from "@fluxo/contracts/http/routes";
+import { RequestError } from "@fluxo/core/errors/request-error";
+import { resolveApiKey } from "@fluxo/prisma/access/api-keys";
+import type { Metrics } from "@fluxo/runtime/metrics";
+import express, { type Express, type Router } from "express";
+import helmet from "helmet";
+import { handlers } from "./handlers.ts";
+import { observe } from "./http/observe.ts";
+import { problemHandler } from "./http/problem.ts";
+import { requestId } from "./http/request-id.ts";
+import { routeTable } from "./http/router.ts";
+import { TenantScope } from "./http/tenant-scope.ts";
+import { KeyCache } from "./keys/key-cache.ts";
+import type { ApiServices } from "./services.ts";
+
+export interface AppOptions {
+  readonly services: ApiServices;
+  readonly metrics: Pick<Metrics, "httpRequests" | "httpRequestDuration">;
+  /** `/healthz`, `/readyz`, `/metrics`. */
+  readonly health: Router;
+  /** Check answers against their schemas too; for tests. */
+  readonly checksAnswers: boolean;
+}
+
+/** The admin API as an Express application. */
+export function createApiApp({ services, metrics, health, checksAnswers }: AppOptions): Express {
+  const { clock, ids, logger, pool, tenantDb } = services;
+  const app = express();
+  app.disable("x-powered-by");
+  // Entity tags are revisions of drafts; Express must not make up others.
+  app.disable("etag");
+  app.set("query parser", "simple");
+  app.use(requestId(ids), observe(metrics, logger), helmet());
+  app.use(health);
+  const keys = new KeyCache((id) => resolveApiKey(pool, id), clock);
+  app.use(routeTable(ROUTES, handlers, services, { keys, tenants: new TenantScope(tenantDb), clock, checksAnswers }));
+  app.use(() => {
+    throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
+  });
+  app.use(problemHandler(logger));
+  return app;
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
+import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { listen } from "@fluxo/runtime/http-server";
+import { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { createLogger } from "@fluxo/runtime/logger";
+import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createRedis } from "@fluxo/runtime/redis";
+import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { createApiApp } from "./app.ts";
+import { apiConfig } from "./config.ts";
+import type { ApiServices } from "./services.ts";
+
+/** Constructs the admin API and starts it. What is constructed first ends last: stop listening, let requests finish, close the stores. */
+export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
+  const config = apiConfig(env);
+  const logger = createLogger({ service: "api", level: config.LOG_LEVEL });
+  const lifecycle = new Lifecycle({ logger, totalTimeoutMs: config.API_STOP_DEADLINE_MS + 10_000 });
+  lifecycle.handleSignals();
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  collectProcessMetrics(registry);
+
+  const pool = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: "fluxo-api", max: config.API_DATABASE_CONNECTIONS, role: "fluxo_app" });
+  lifecycle.onStop("postgresql", () => pool.end());
+  await assertServiceRole(pool, "fluxo_app");
+  const tenantDb = createTenantDb(pool);
+  lifecycle.onStop("tenant client", () => tenantDb.close());
+  const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "commands" });
+  lifecycle.onStop("redis", () => redis.disconnect());
+
+  const services: ApiServices = {
+    tenantDb,
+    pool,
+    box: createSecretBox(config.FLUXO_MASTER_KEY),
+    clock: systemClock,
+    ids: uuidV7,
+    randomBytes,
+    publishCancel: async (message) => {
+      await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
+    },
+    publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
+    logger,
+  };
+  const health = healthRouter({
+    registry,
+    isStopping: () => lifecycle.isStopping(),
+    checks: [
+      { name: "postgresql", check: () => pool.query("SELECT 1") },
+      { name: "redis", check: () => redis.ping() },
+    ],
+    onChange: ({ name, isFailing, error }) => logger[isFailing ? "warn" : "info"]({ check: name, err: error }, isFailing ? "check fails" : "check passes"),
+  });
+  const app = createApiApp({ services, metrics, health, checksAnswers: config.NODE_ENV === "test" });
+  const server = await listen(app, { host: config.HOST, port: config.PORT });
+  lifecycle.onStop(
+    "http",
+    async () => {
+      await server.close(config.API_STOP_DEADLINE_MS);
+    },
+    { timeoutMs: config.API_STOP_DEADLINE_MS + 1_000 },
+  );
+  lifecycle.markRunning();
+  logger.info({ port: server.port }, "api is up");
+}

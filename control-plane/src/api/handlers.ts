@@ -1,0 +1,66 @@
+import type { Routes } from "@fluxo/contracts/http/routes";
+import { createApiKey } from "./handlers/access/create-api-key.ts";
+import { getMe } from "./handlers/access/get-me.ts";
+import { listApiKeys } from "./handlers/access/list-api-keys.ts";
+import { revokeApiKey } from "./handlers/access/revoke-api-key.ts";
+import { cancelExecution } from "./handlers/executions/cancel-execution.ts";
+import { getExecution } from "./handlers/executions/get-execution.ts";
+import { getTimeline } from "./handlers/executions/get-timeline.ts";
+import { listExecutions } from "./handlers/executions/list-executions.ts";
+import { startExecution } from "./handlers/executions/start-execution.ts";
+import { getNodeType } from "./handlers/node-types/get-node-type.ts";
+import { getOpenApi } from "./handlers/node-types/get-open-api.ts";
+import { listNodeTypes } from "./handlers/node-types/list-node-types.ts";
+import { createTenant } from "./handlers/tenants/create-tenant.ts";
+import { getTenantUsage } from "./handlers/tenants/get-tenant-usage.ts";
+import { getTenant } from "./handlers/tenants/get-tenant.ts";
+import { listPlans } from "./handlers/tenants/list-plans.ts";
+import { listTenants } from "./handlers/tenants/list-tenants.ts";
+import { updateTenant } from "./handlers/tenants/update-tenant.ts";
+import { listTriggers } from "./handlers/triggers/list-triggers.ts";
+import { rotateTriggerSecret } from "./handlers/triggers/rotate-trigger-secret.ts";
+import { createWorkflow } from "./handlers/workflows/create-workflow.ts";
+import { getDraft } from "./handlers/workflows/get-draft.ts";
+import { getVersion } from "./handlers/workflows/get-version.ts";
+import { getWorkflow } from "./handlers/workflows/get-workflow.ts";
+import { listVersions } from "./handlers/workflows/list-versions.ts";
+import { listWorkflows } from "./handlers/workflows/list-workflows.ts";
+import { publishWorkflow } from "./handlers/workflows/publish-workflow.ts";
+import { replaceDraft } from "./handlers/workflows/replace-draft.ts";
+import { updateWorkflow } from "./handlers/workflows/update-workflow.ts";
+import { validateWorkflow } from "./handlers/workflows/validate-workflow.ts";
+import type { Handlers } from "./http/handler.ts";
+
+/** What does each operation: complete by construction. */
+export const handlers: Handlers<Routes> = {
+  getMe,
+  listApiKeys,
+  createApiKey,
+  revokeApiKey,
+  listPlans,
+  listTenants,
+  createTenant,
+  getTenant,
+  updateTenant,
+  getTenantUsage,
+  listWorkflows,
+  createWorkflow,
+  getWorkflow,
+  updateWorkflow,
+  getDraft,
+  replaceDraft,
+  validateWorkflow,
+  publishWorkflow,
+  listVersions,
+  getVersion,
+  listTriggers,
+  rotateTriggerSecret,
+  startExecution,
+  listExecutions,
+  getExecution,
+  getTimeline,
+  cancelExecution,
+  listNodeTypes,
+  getNodeType,
+  getOpenApi,
+};

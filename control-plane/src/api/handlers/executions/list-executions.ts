@@ -1,0 +1,22 @@
+import type { Routes } from "@fluxo/contracts/http/routes";
+import { listExecutions as findExecutions } from "@fluxo/prisma/repositories/executions";
+import { z } from "zod";
+import type { Handler } from "../../http/handler.ts";
+import { decodePageToken } from "../../http/page-token.ts";
+import { toPage } from "../pages.ts";
+import { toSummaryAnswer } from "./execution-answer.ts";
+
+const cursorToken = z.tuple([z.iso.datetime(), z.uuid()]).transform(([queuedAt, id]) => ({ queuedAt: new Date(queuedAt), id }));
+
+/** GET /v1/executions */
+export const listExecutions: Handler<Routes["listExecutions"]> = async ({ access, query }, { tenantDb }) => {
+  const { limit, pageToken, status, from, to, workflowId, triggerId, reason } = query;
+  const before = decodePageToken(pageToken, cursorToken);
+  const filter = { statuses: status, workflowId, triggerId, reason, from: toDate(from), to: toDate(to) };
+  const page = await tenantDb.withTenant(access.tenantId, (db) => findExecutions(db, access.tenantId, filter, limit, before));
+  return { status: 200, body: toPage(page, toSummaryAnswer, ({ queuedAt, id }) => [queuedAt.toISOString(), id]) };
+};
+
+function toDate(instant: string | undefined): Date | undefined {
+  return instant === undefined ? undefined : new Date(instant);
+}

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import type { Routes } from "@fluxo/contracts/http/routes";
+import { canonicalJson } from "@fluxo/core/canonical-json";
+import { RequestError } from "@fluxo/core/errors/request-error";
+import type { Json } from "@fluxo/core/json";
+import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
+import { intake, type IntakeItem } from "@fluxo/prisma/executions/intake";
+import { findManualTriggers } from "@fluxo/prisma/repositories/triggers";
+import { findWorkflow } from "@fluxo/prisma/repositories/workflows";
+import type { Handler } from "../../http/handler.ts";
+import { notFound } from "../not-found.ts";
+
+/** POST /v1/workflows/{workflowId}/executions */
+export const startExecution: Handler<Routes["startExecution"]> = async ({ access, params, headers, body }, { tenantDb, pool, clock, ids }) => {
+  const { tenantId } = access;
+  const triggerId = await tenantDb.withTenant(tenantId, (db) => findManualTrigger(db, tenantId, params.workflowId, body.nodeId));
+  const key = headers["Idempotency-Key"];
+  const executionId = ids.next();
+  const item: IntakeItem = {
+    tenantId,
+    triggerId,
+    occurrenceKey: key === undefined ? `id:${executionId}` : `key:${key}`,
+    executionId,
+    input: body.input,
+    payloadId: ids.next(),
+    fingerprint: fingerprintOf(body.input),
+    occurredAt: clock.now(),
+  };
+  const [result] = await intake(pool, [item]);
+  switch (result?.outcome) {
+    case "accepted":
+      return { status: 202, headers: { Location: `/v1/executions/${result.executionId}` }, body: { executionId: result.executionId, duplicate: false } };
+    case "duplicate":
+      return { status: 200, headers: { Location: `/v1/executions/${result.executionId}` }, body: { executionId: result.executionId, duplicate: true } };
+    case "conflict":
+      throw new RequestError("IDEMPOTENCY_KEY_REUSED", { detail: `The key started the execution ${result.executionId} with another input.` });
+    case "gone":
+    case undefined:
+      throw noManualTrigger();
+    default:
+      return result satisfies never;
+  }
+};
+
+/** @throws RequestError NOT_FOUND, WORKFLOW_NOT_PUBLISHED, STATE_CONFLICT */
+async function findManualTrigger(db: ScopedDb, tenantId: string, workflowId: string, nodeId: string | undefined): Promise<string> {
+  const workflow = await findWorkflow(db, tenantId, workflowId);
+  if (workflow === undefined) throw notFound("workflow");
+  if (workflow.publishedVersion === null) throw new RequestError("WORKFLOW_NOT_PUBLISHED");
+  const triggers = await findManualTriggers(db, tenantId, workflowId);
+  const [trigger, other] = nodeId === undefined ? triggers : triggers.filter((candidate) => candidate.nodeId === nodeId);
+  if (trigger === undefined) throw noManualTrigger();
+  if (other !== undefined) {
+    throw new RequestError("STATE_CONFLICT", { detail: `The workflow has several manual triggers; name one in nodeId: ${triggers.map((candidate) => candidate.nodeId).join(", ")}.` });
+  }
+  return trigger.id;
+}
+
+function noManualTrigger(): RequestError {
+  return new RequestError("STATE_CONFLICT", { detail: "The published version has no such trigger.manual node." });
+}
+
+/** Tells a repeat of a request from another one; the same for every way to write the same JSON. */
+function fingerprintOf(input: Json): string {
+  return createHash("sha256").update(canonicalJson(input), "utf8").digest("hex");
+}

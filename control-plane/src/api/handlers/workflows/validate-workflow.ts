@@ -1,0 +1,29 @@
+import type { Routes } from "@fluxo/contracts/http/routes";
+import { graphSchema } from "@fluxo/core/graph/graph";
+import { validateGraph } from "@fluxo/core/graph/validate";
+import { planGraph } from "@fluxo/core/planning/plan";
+import { findPlanOfTenant } from "@fluxo/prisma/repositories/plans";
+import { findDraft } from "@fluxo/prisma/repositories/workflows";
+import type { Handler } from "../../http/handler.ts";
+import { notFound } from "../not-found.ts";
+import { nodeCatalog, planWarnings } from "./graph-catalog.ts";
+
+/** POST /v1/workflows/{workflowId}/validate */
+export const validateWorkflow: Handler<Routes["validateWorkflow"]> = async ({ access, params, body }, { tenantDb }) => {
+  const { tenantId } = access;
+  const [draft, plan] = await tenantDb.withTenant(tenantId, async (db) => [await findDraft(db, tenantId, params.workflowId), await findPlanOfTenant(db, tenantId)] as const);
+  if (draft === undefined || plan === undefined) throw notFound("workflow");
+  const graph = body?.graph ?? graphSchema.parse(draft.graph);
+  const issues = validateGraph(graph, nodeCatalog);
+  const isValid = issues.length === 0;
+  const planned = isValid ? planGraph(graph) : undefined;
+  return {
+    status: 200,
+    body: {
+      valid: isValid,
+      issues,
+      warnings: planWarnings(graph, plan),
+      plan: planned === undefined ? null : { triggers: [...planned.triggers], readySets: planned.readySets.map((set) => [...set]) },
+    },
+  };
+};
