@@ -9,12 +9,17 @@ export interface SinkRecord {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
   readonly at: number;
+  /** When the caller went away without the answer; absent while it waits and after it was answered. */
+  readonly abortedAt?: number;
 }
+
+type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
 
 /**
  * A provider that tests talk to, told what to do by the path of the request:
  * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
- * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers.
+ * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
+ * `/redirect/<URL, encoded>` 302 to that URL.
  * `GET /_log?path=<prefix>` tells every request whose path starts so.
  */
 export interface Sink {
@@ -27,7 +32,7 @@ export interface Sink {
 
 /** Starts a sink on 127.0.0.1. @param port 0 lets the system choose */
 export async function startSink(port = 0): Promise<Sink> {
-  const records: SinkRecord[] = [];
+  const records: OpenRecord[] = [];
   const server = createServer((request, response) => {
     void answer(request, response, records);
   });
@@ -37,7 +42,7 @@ export async function startSink(port = 0): Promise<Sink> {
   return { port: bound, url: `http://127.0.0.1:${bound}`, received, stop: () => stop(server) };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, records: SinkRecord[]): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, records: OpenRecord[]): Promise<void> {
   const url = new URL(request.url ?? "/", "http://sink");
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -51,7 +56,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
     return;
   }
   const earlier = records.filter(({ path }) => path === url.pathname).length;
-  records.push({ method: request.method ?? "", path: url.pathname, headers: request.headers, body, at: Date.now() });
+  const record: OpenRecord = { method: request.method ?? "", path: url.pathname, headers: request.headers, body, at: Date.now() };
+  records.push(record);
+  response.once("close", () => {
+    if (!response.writableEnded) record.abortedAt = Date.now();
+  });
   const [kind, argument = ""] = url.pathname.split("/").slice(1);
   const echo = { method: request.method, path: url.pathname, body, received: earlier + 1 };
   switch (kind) {
@@ -69,6 +78,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
       reply(200, echo);
       return;
     case "hang":
+      return;
+    case "redirect":
+      reply(302, {}, { location: decodeURIComponent(argument) });
       return;
     default:
       reply(200, echo);

@@ -14,6 +14,7 @@ export interface SharedSystem {
   readonly databaseUrl: string;
   readonly adminKey: string;
   readonly agencyId: string;
+  readonly strangerKey: string;
   readonly sinkUrl: string;
   readonly logDir: string;
 }
@@ -37,8 +38,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     databaseUrl: system.databaseUrl,
     adminKey: system.adminKey,
     agencyId: system.agencyId,
+    strangerKey: system.strangerKey,
     sinkUrl: sink.url,
-    logDir: join(dir, "logs"),
+    logDir: system.logDir,
   });
   return async () => {
     await system.stop();

@@ -29,10 +29,15 @@ export interface System {
   readonly redisUrl: string;
   readonly adminKey: string;
   readonly agencyId: string;
+  /** The admin key of an agency that has nothing to do with the first one. */
+  readonly strangerKey: string;
+  readonly logDir: string;
   readonly stores: TestStores;
   pid(name: ServiceName): number;
   /** Ends a service with SIGKILL and waits until it is gone. */
   kill(name: ServiceName): Promise<void>;
+  /** Asks a service to stop with SIGTERM and waits until it is gone. Returns its exit code; null when it was killed for being too slow. */
+  terminate(name: ServiceName): Promise<number | null>;
   /** Starts a service that was ended. */
   start(name: ServiceName): Promise<void>;
   stop(): Promise<void>;
@@ -99,6 +104,7 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
   });
   const serviceOptions = { supervisor, settings, ports: servicePorts(ports), logDir, ...(options.extraEnv === undefined ? {} : { extraEnv: options.extraEnv }) };
   const { agencyId, adminKey } = await bootstrapAgency(settings, "Test agency");
+  const stranger = await bootstrapAgency(settings, "Another agency");
   const services = await startServices(serviceOptions);
   const processes: Record<ServiceName, ManagedProcess> = { ...services.processes };
   return {
@@ -110,11 +116,17 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
     redisUrl: stores.redisUrl,
     adminKey,
     agencyId,
+    strangerKey: stranger.adminKey,
+    logDir,
     stores,
     pid: (name) => processes[name].pid,
     kill: async (name) => {
       process.kill(processes[name].pid, "SIGKILL");
       await processes[name].exited;
+    },
+    terminate: async (name) => {
+      await supervisor.stop(processes[name]);
+      return (await processes[name].exited).code;
     },
     start: async (name) => {
       processes[name] = await startService(name, serviceOptions);

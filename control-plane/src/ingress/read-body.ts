@@ -28,30 +28,47 @@ export function expectedBytes(request: IncomingMessage, maxBytes: number): numbe
   return request.headers["transfer-encoding"] === undefined ? 0 : maxBytes;
 }
 
-/**
- * The raw body, of at most `maxBytes`.
- * @throws RequestError BODY_TOO_LARGE, also before anything is read when Content-Length says so; CallerGoneError
- */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** A body on its way. */
+export interface BodyReader {
+  /** The raw body. Rejects with RequestError BODY_TOO_LARGE (at once when Content-Length says so by far) or CallerGoneError; nobody needs to look. */
+  readonly body: Promise<Buffer>;
+  /** Keeps nothing of what is still to come: nobody wants it any more. */
+  discard(): void;
+}
+
+/** Begins to read a body of at most `maxBytes`. Called in the request's first turn, so that nothing of it is missed when the caller goes away. */
+export function startBody(request: IncomingMessage, maxBytes: number): BodyReader {
   const declared = declaredBytes(request);
-  if (declared === 0 || (declared === undefined && request.headers["transfer-encoding"] === undefined)) return Promise.resolve(EMPTY);
-  if (declared !== undefined && declared > maxBytes + DISCARDED_BYTES_MAX) return Promise.reject(tooLarge(maxBytes, false));
-  return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) chunks.push(chunk);
-      else chunks = [];
-      if (bytes > maxBytes + DISCARDED_BYTES_MAX) reject(tooLarge(maxBytes, false));
-    });
-    request.once("end", () => {
-      if (bytes > maxBytes) reject(tooLarge(maxBytes, true));
-      else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, bytes));
-    });
-    request.once("error", (error) => reject(new CallerGoneError("The request broke off.", { cause: error })));
-    request.once("close", () => reject(new CallerGoneError("The request broke off.")));
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  promise.catch(() => undefined);
+  let chunks: Buffer[] = [];
+  let keptBytesMax = maxBytes;
+  let bytes = 0;
+  const discard = (): void => {
+    keptBytesMax = 0;
+    chunks = [];
+  };
+  if (declared === 0 || (declared === undefined && request.headers["transfer-encoding"] === undefined)) {
+    resolve(EMPTY);
+    return { body: promise, discard };
+  }
+  if (declared !== undefined && declared > maxBytes + DISCARDED_BYTES_MAX) {
+    reject(tooLarge(maxBytes, false));
+    return { body: promise, discard };
+  }
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= keptBytesMax) chunks.push(chunk);
+    else discard();
+    if (bytes > maxBytes + DISCARDED_BYTES_MAX) reject(tooLarge(maxBytes, false));
   });
+  request.once("end", () => {
+    if (bytes > maxBytes) reject(tooLarge(maxBytes, true));
+    else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+  });
+  request.once("error", (error) => reject(new CallerGoneError("The request broke off.", { cause: error })));
+  request.once("close", () => reject(new CallerGoneError("The request broke off.")));
+  return { body: promise, discard };
 }
 
 function declaredBytes(request: IncomingMessage): number | undefined {

@@ -7,8 +7,9 @@ import type { HookDirectory } from "./hook-directory.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import { toTriggerPayload } from "./payload/trigger-payload.ts";
 import { HookMethodError } from "./problem.ts";
-import { BODY_BYTES_MAX, expectedBytes, readBody, refuseEncodedBody } from "./read-body.ts";
+import { BODY_BYTES_MAX, expectedBytes, refuseEncodedBody, startBody } from "./read-body.ts";
 import { unavailable, type Recorder } from "./recorder.ts";
+import { retryOnce } from "./retry-once.ts";
 import { storeFailureOf } from "./store-failure.ts";
 
 export interface ReceiveOptions {
@@ -31,20 +32,23 @@ export interface Receipt {
  * @throws RequestError with which the request is refused and nothing recorded; CallerGoneError
  */
 export async function receive(request: IncomingMessage, token: string, options: ReceiveOptions): Promise<Receipt> {
-  const hook = await findHook(token, options.hooks);
-  const method = request.method ?? "";
-  if (!hook.methods.has(method)) throw new HookMethodError([...hook.methods].join(", "));
-  refuseEncodedBody(request.headers["content-encoding"]);
   return options.budget.hold(expectedBytes(request, BODY_BYTES_MAX), async () => {
-    const body = await readBody(request, BODY_BYTES_MAX);
-    return record(request, hook, body, options);
+    const reader = startBody(request, BODY_BYTES_MAX);
+    try {
+      const hook = await findHook(token, options);
+      if (!hook.methods.has(request.method ?? "")) throw new HookMethodError([...hook.methods].join(", "));
+      refuseEncodedBody(request.headers["content-encoding"]);
+      return await record(request, hook, await reader.body, options);
+    } finally {
+      reader.discard();
+    }
   });
 }
 
-async function findHook(token: string, hooks: HookDirectory): Promise<WebhookHook> {
+async function findHook(token: string, { hooks, clock }: ReceiveOptions): Promise<WebhookHook> {
   let hook: WebhookHook | undefined;
   try {
-    hook = await hooks.find(token);
+    hook = await retryOnce(() => hooks.find(token), clock, () => undefined);
   } catch (error) {
     if (storeFailureOf(error) === "defect") throw error;
     throw unavailable("The webhook cannot be looked up right now.", error);

@@ -4,6 +4,7 @@ import { intake, type IntakeItem, type IntakeResult } from "@fluxo/prisma/execut
 import { DrainedError, GroupCommit, OverloadedError } from "@fluxo/runtime/group-commit";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
+import { retryOnce } from "./retry-once.ts";
 import { sqlStateOf, storeFailureOf } from "./store-failure.ts";
 
 /** Occurrences of one statement. */
@@ -13,9 +14,6 @@ const BATCH_BYTES_MAX = 4_194_304;
 const QUEUED_MAX = 5_000;
 /** Statements at one time. */
 const IN_FLIGHT_MAX = 2;
-/** A broken connection found after this is not tried again: the caller has waited long enough. */
-const RETRY_WITHIN_MS = 1_000;
-const RETRY_AFTER_MS = 50;
 const RETRY_AFTER_SECONDS = 1;
 const FOREIGN_KEY_VIOLATION = "23503";
 
@@ -81,16 +79,8 @@ export class Recorder {
 
   async #write(items: readonly IntakeItem[]): Promise<IntakeResult[]> {
     const { db, clock, logger, metrics } = this.#options;
-    const startedAt = performance.now();
     metrics.intakeBatchSize.observe(items.length);
-    try {
-      return await intake(db, items);
-    } catch (error) {
-      if (storeFailureOf(error) !== "unavailable" || performance.now() - startedAt > RETRY_WITHIN_MS) throw error;
-      logger.warn({ err: error, items: items.length }, "intake is tried once more");
-      await clock.sleep(RETRY_AFTER_MS);
-      return intake(db, items);
-    }
+    return retryOnce(() => intake(db, items), clock, (err) => logger.warn({ err, items: items.length }, "intake is tried once more"));
   }
 
   #toRequestError(error: unknown): RequestError {

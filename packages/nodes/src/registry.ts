@@ -51,13 +51,13 @@ export async function executeNode(type: string, renderedParams: unknown, context
     throw new NodeError(`This worker knows no node type "${type}".`, { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" });
   }
   context.signal.throwIfAborted();
-  const result = await executeWith(type, schemas[type].params, executors[type], renderedParams, context);
+  const result = await executeWith(type, executors[type], renderedParams, context);
   assertResult(catalog[type], renderedParams, result);
   return result;
 }
 
-async function executeWith<P>(type: string, schema: z.ZodType<P>, executor: NodeExecutor<P>, renderedParams: unknown, context: NodeContext): Promise<NodeResult> {
-  return executor(parseParams(type, schema, renderedParams), context);
+async function executeWith<T extends NodeType>(type: T, executor: Executors[T], renderedParams: unknown, context: NodeContext): Promise<NodeResult> {
+  return executor(parseParams(type, schemas[type].params, renderedParams), context);
 }
 
 function parseParams<P>(type: string, schema: z.ZodType<P>, renderedParams: unknown): P {

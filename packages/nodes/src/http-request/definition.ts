@@ -4,7 +4,8 @@ import { headerNameSchema } from "../schemas/header-name.ts";
 import { jsonValueSchema } from "../schemas/json.ts";
 import { scalarSchema, scalarsSchema } from "../schemas/scalar.ts";
 
-const MEBIBYTE = 1_048_576;
+const DEFAULT_RESPONSE_BYTES = 1_048_576;
+const MAX_RESPONSE_BYTES = 10 * DEFAULT_RESPONSE_BYTES;
 
 /** Headers that belong to the connection; the client sets them itself, and a caller who did could smuggle a second request in. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
@@ -73,7 +74,7 @@ const paramsSchema = z
       .enum(["auto", "json", "text", "base64"])
       .default("auto")
       .describe("How the answer's body is read. `auto`: JSON or text where its type or content says so, else base64."),
-    maxResponseBytes: z.int().min(1).max(10 * MEBIBYTE).default(MEBIBYTE).describe("Largest body that is accepted, in bytes."),
+    maxResponseBytes: z.int().min(1).max(MAX_RESPONSE_BYTES).default(DEFAULT_RESPONSE_BYTES).describe("Largest body that is accepted, in bytes."),
     failOnStatus: z.boolean().default(true).describe("Whether an answer of 400 or above fails the node. If not, its status and body are the output."),
     onUncertain: z
       .enum(["repeat", "fail"])

@@ -2,9 +2,9 @@ import type { Clock } from "@fluxo/core/ports/clock";
 
 const SECONDS = /^\d{1,12}$/;
 /** RFC 9110, section 5.6.7: the form in use, and the two obsolete ones that receivers still have to read. */
-const IMF_FIXDATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-const RFC_850 = /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
-const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
+const USUAL_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+const OLD_DATE = /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
+const UNIX_DATE = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
 /**
  * Milliseconds that a `Retry-After` header asks to wait: whole seconds or an HTTP date (RFC 9110, section 10.2.3). 0 for a date in the past;
@@ -20,9 +20,9 @@ export function parseRetryAfter(header: string | undefined, clock: Clock): numbe
 }
 
 function parseHttpDate(text: string): number | undefined {
-  if (!IMF_FIXDATE.test(text) && !RFC_850.test(text) && !ASCTIME.test(text)) {
+  if (!USUAL_DATE.test(text) && !OLD_DATE.test(text) && !UNIX_DATE.test(text)) {
     return undefined;
   }
-  const instant = Date.parse(ASCTIME.test(text) ? `${text} GMT` : text);
+  const instant = Date.parse(UNIX_DATE.test(text) ? `${text} GMT` : text);
   return Number.isNaN(instant) ? undefined : instant;
 }

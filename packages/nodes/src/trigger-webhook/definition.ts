@@ -26,7 +26,7 @@ const hmacSchema = z
   })
   .describe("A header holds the HMAC of the raw body.");
 
-const standardSchema = z.strictObject({ mode: z.literal("standard") }).describe("Signed as Standard Webhooks (standardwebhooks.com) has it.");
+const standardSchema = z.strictObject({ mode: z.literal("standard") }).describe("Signed as the specification of Standard Webhooks has it.");
 
 const paramsSchema = z.strictObject({
   methods: z

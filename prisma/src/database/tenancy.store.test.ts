@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readFunctions } from "./migrate.ts";
+import { assertServiceRole, createPool } from "./pool.ts";
+import { prismaCli } from "./prisma-cli.ts";
+import { createTenantDb, type TenantDb } from "./tenant-db.ts";
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let system: pg.Pool;
+let tenantDb: TenantDb;
+const tenants: { tenantId: string; workflowId: string }[] = [];
+const agencyId = randomUUID();
+const FREE_PLAN = "00000000-0000-7000-8000-000000000001";
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 3, role: "fluxo_app" });
+  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 1, role: "fluxo_system" });
+  tenantDb = createTenantDb(app);
+  await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
+  for (const name of ["A", "B"]) {
+    const [tenantId, workflowId] = [randomUUID(), randomUUID()];
+    await owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, $4)", [tenantId, agencyId, FREE_PLAN, name]);
+    await owner.query("INSERT INTO workflows (tenant_id, id, name, draft) VALUES ($1, $2, $3, '{}')", [tenantId, workflowId, `canary-${name}`]);
+    tenants.push({ tenantId, workflowId });
+  }
+});
+
+afterAll(async () => {
+  await tenantDb.close();
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await database.drop();
+});
+
+test("every table has row-level security, forced, with a policy for the tenant role", async () => {
+  const { rows } = await owner.query<{ name: string; relrowsecurity: boolean; relforcerowsecurity: boolean; policies: number }>(
+    `SELECT c.relname AS name, c.relrowsecurity, c.relforcerowsecurity,
+            (SELECT count(*)::int FROM pg_policy p WHERE p.polrelid = c.oid AND 'fluxo_app'::regrole = ANY (p.polroles)) AS policies
+     FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> '_prisma_migrations' ORDER BY 1`,
+  );
+  expect(rows.length).toBeGreaterThanOrEqual(15);
+  for (const row of rows) expect({ ...row, policies: row.policies > 0 }).toEqual({ name: row.name, relrowsecurity: true, relforcerowsecurity: true, policies: true });
+});
+
+test("every table with a tenant has it in its primary key, and every foreign key between such tables carries it", async () => {
+  const { rows: keys } = await owner.query<{ name: string; has: boolean }>(
+    `SELECT c.relname AS name, a.attnum = ANY (k.conkey) AS has
+     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+     WHERE c.relnamespace = 'public'::regnamespace AND c.relname <> 'api_keys'`,
+  );
+  expect(keys.length).toBeGreaterThanOrEqual(11);
+  expect(keys.filter(({ has }) => !has)).toEqual([]);
+  const { rows: references } = await owner.query<{ name: string }>(
+    `SELECT k.conname AS name FROM pg_constraint k
+     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attname = 'tenant_id' JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attname = 'tenant_id'
+     WHERE k.contype = 'f' AND NOT (a.attnum = ANY (k.conkey) AND b.attnum = ANY (k.confkey))`,
+  );
+  expect(references).toEqual([]);
+});
+
+test("without a tenant nothing is seen and nothing is written, also after a transaction that had one", async () => {
+  const client = await app.connect();
+  try {
+    const count = async (): Promise<number> => (await client.query<{ n: number }>("SELECT count(*)::int AS n FROM workflows")).rows[0]?.n ?? -1;
+    expect(await count()).toBe(0);
+    await client.query("BEGIN");
+    await client.query("SELECT set_config('app.tenant_id', $1, true)", [tenants[0]?.tenantId]);
+    expect(await count()).toBe(1);
+    await client.query("COMMIT");
+    expect(await count()).toBe(0);
+    await expect(client.query("INSERT INTO workflows (tenant_id, id, name, draft) VALUES ($1, $2, 'x', '{}')", [tenants[0]?.tenantId, randomUUID()])).rejects.toThrow(/row-level security/);
+  } finally {
+    client.release();
+  }
+});
+
+test("many transactions of two tenants on few connections never see each other, also when some fail", async () => {
+  const seen = await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => {
+      const { tenantId, workflowId } = tenants[index % 2] as (typeof tenants)[number];
+      try {
+        return await tenantDb.withTenant(tenantId, async (db) => {
+          const found = await db.workflow.findMany({ select: { id: true } });
+          if (index % 7 === 0) throw new Error("injected");
+          return found.length === 1 && found[0]?.id === workflowId;
+        });
+      } catch (error) {
+        return error instanceof Error && error.message === "injected";
+      }
+    }),
+  );
+  expect(seen.every(Boolean)).toBe(true);
+});
+
+test("a tenant cannot write a row of another, and an agency scope sees no tenant's own rows", async () => {
+  const [a, b] = tenants as [(typeof tenants)[number], (typeof tenants)[number]];
+  await expect(tenantDb.withTenant(a.tenantId, (db) => db.workflow.create({ data: { tenantId: b.tenantId, id: randomUUID(), name: "x", draft: {} } }))).rejects.toThrow(/row-level security/);
+  const touched = await tenantDb.withTenant(a.tenantId, (db) => db.workflow.updateMany({ where: { tenantId: b.tenantId }, data: { name: "taken" } }));
+  expect(touched.count).toBe(0);
+  await tenantDb.withAgency(agencyId, async (db) => {
+    expect(await db.workflow.count()).toBe(0);
+    expect(await db.tenant.count()).toBe(2);
+  });
+  await tenantDb.withAgency(randomUUID(), async (db) => {
+    expect(await db.tenant.count()).toBe(0);
+  });
+});
+
+test("the service roles can neither truncate, nor read past their policies, nor be the owner", async () => {
+  await expect(app.query("TRUNCATE workflows")).rejects.toThrow(/permission denied/);
+  await expect(system.query("SELECT * FROM node_executions")).rejects.toThrow(/permission denied/);
+  await expect(system.query("UPDATE executions SET status = 'SUCCESS'")).rejects.toThrow(/permission denied/);
+  await assertServiceRole(app, "fluxo_app");
+  await expect(assertServiceRole(app, "fluxo_system")).rejects.toThrow(/must connect as fluxo_system/);
+  await expect(assertServiceRole(owner, "fluxo_app")).rejects.toThrow(/neither owner nor superuser/);
+});
+
+test("a published version and a terminal execution never change, whoever writes", async () => {
+  const { tenantId, workflowId } = tenants[0] as (typeof tenants)[number];
+  const [versionId, triggerId, executionId] = [randomUUID(), randomUUID(), randomUUID()];
+  await owner.query("INSERT INTO workflow_versions (tenant_id, id, workflow_id, number, graph, content_hash, node_count, node_types) VALUES ($1, $2, $3, 1, '{}', 'h', 1, '{}')", [tenantId, versionId, workflowId]);
+  await owner.query("INSERT INTO triggers (tenant_id, id, workflow_id, node_id, kind, config) VALUES ($1, $2, $3, 'start', 'manual', '{}')", [tenantId, triggerId, workflowId]);
+  await owner.query(
+    `INSERT INTO executions (tenant_id, id, workflow_id, version_id, trigger_id, trigger_node_id, status, concurrency_class, completed_at)
+     VALUES ($1, $2, $3, $4, $5, 'start', 'SUCCESS', 'small', now())`,
+    [tenantId, executionId, workflowId, versionId, triggerId],
+  );
+  await expect(owner.query("UPDATE workflow_versions SET graph = '{\"a\":1}' WHERE id = $1", [versionId])).rejects.toThrow(/never changes/);
+  await expect(owner.query("UPDATE executions SET status = 'FAILED' WHERE id = $1", [executionId])).rejects.toThrow(/terminal statuses never change/);
+  await expect(owner.query("UPDATE executions SET output = '{}' WHERE id = $1", [executionId])).rejects.toThrow(/terminal statuses never change/);
+});
+
+test("the database is what the schema and the function files say", async () => {
+  const diff = await prismaCli(["migrate", "diff", "--from-config-datasource", "--to-schema", "schema.prisma", "--script"], database.ownerUrl);
+  expect(diff.output).toContain("-- This is an empty migration.");
+  const { rows } = await owner.query<{ name: string; source: string }>(
+    "SELECT proname AS name, prosrc AS source FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'fluxo\\_%'",
+  );
+  const files = readFunctions().map(({ sql }) => sql).join("\n");
+  for (const { name, source } of rows) expect(files.includes(source), `${name} differs from its file`).toBe(true);
+  const declared = [...files.matchAll(/CREATE OR REPLACE FUNCTION (\w+)\(/g)].map(([, name]) => name);
+  expect(rows.map(({ name }) => name).toSorted()).toEqual(declared.toSorted());
+});
