@@ -4,7 +4,7 @@ import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { createAgency } from "@fluxo/prisma/repositories/agencies";
 import { randomBytes } from "node:crypto";
-import { mintApiKey } from "../api/keys/api-key.ts";
+import { mintApiKey } from "../keys/api-key.ts";
 import { bootstrapConfig } from "./config.ts";
 
 /**

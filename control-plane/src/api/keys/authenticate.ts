@@ -1,7 +1,7 @@
 import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock } from "@fluxo/core/ports/clock";
-import { matchesSecret, parseApiKey } from "./api-key.ts";
+import { matchesSecret, parseApiKey } from "../../keys/api-key.ts";
 import type { KeyCache } from "./key-cache.ts";
 
 /** Who calls: what a valid API key says. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
 import { givenInstantSchema, idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
-import { scopeSchema, tenantScopeSchema } from "./scopes.ts";
+import { scopeSchema, TENANT_SCOPES, tenantScopeSchema } from "./scopes.ts";
 
 const tag = "Access";
 
@@ -77,7 +77,8 @@ export const accessRoutes = {
           .array(tenantScopeSchema)
           .min(1)
           .refine((scopes) => new Set(scopes).size === scopes.length, "must not repeat a scope")
-          .meta({ description: "What the key may do.", example: ["workflows:read", "executions:write"] }),
+          .default([...TENANT_SCOPES])
+          .meta({ description: "What the key may do; absent for all that a tenant's key can.", example: ["workflows:read", "executions:write"] }),
         expiresAt: givenInstantSchema("When it ends, in the future; absent for never.").optional(),
       })
       .meta({ id: "CreateApiKey", description: "The key to be created." }),

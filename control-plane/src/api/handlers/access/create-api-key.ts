@@ -4,7 +4,7 @@ import { createApiKey as insertApiKey } from "@fluxo/prisma/repositories/api-key
 import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
-import { mintApiKey } from "../../keys/api-key.ts";
+import { mintApiKey } from "../../../keys/api-key.ts";
 import { notFound } from "../not-found.ts";
 import { toApiKeyAnswer } from "./api-key-answer.ts";
 

@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
+import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
+import { createPool } from "@fluxo/prisma/database/pool";
+import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { createAgency } from "@fluxo/prisma/repositories/agencies";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { listen } from "@fluxo/runtime/http-server";
+import { createLogger } from "@fluxo/runtime/logger";
+import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createRedis } from "@fluxo/runtime/redis";
+import { createSecretBox, type SecretBox } from "@fluxo/runtime/secrets/box";
+import { createTestDatabase } from "@fluxo/test/support/database";
+import { mintApiKey } from "../../keys/api-key.ts";
+import { createApiApp } from "../app.ts";
+import { createClient, type Client } from "./client.ts";
+
+/** The plans that the migrations bring. */
+export const PLANS = {
+  FREE: "00000000-0000-7000-8000-000000000001",
+  STARTER: "00000000-0000-7000-8000-000000000002",
+  PRO: "00000000-0000-7000-8000-000000000003",
+} as const;
+
+export const PREFIX = `test-${randomBytes(4).toString("hex")}`;
+export const INGRESS_URL = "https://hooks.example.com";
+
+/** An agency with its admin key, as `bootstrap` makes it. */
+export interface TestAgency {
+  readonly id: string;
+  readonly keyId: string;
+  readonly key: string;
+  readonly client: Client;
+}
+
+/** A tenant with a key that carries everything that a tenant's key can. */
+export interface TestTenant {
+  readonly id: string;
+  readonly keyId: string;
+  readonly key: string;
+  readonly client: Client;
+}
+
+export type Harness = Awaited<ReturnType<typeof startHarness>>;
+
+/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. */
+export async function startHarness() {
+  const database = await createTestDatabase();
+  const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
+  const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
+  const tenantDb = createTenantDb(pool);
+  const lines: string[] = [];
+  const logger = createLogger({ service: "api", level: "debug", destination: { write: (line) => void lines.push(line) } });
+  const redis = createRedis(process.env["FLUXO_TEST_REDIS_URL"] ?? "redis://127.0.0.1:6379", { prefix: PREFIX, logger, role: "commands" });
+  const box: SecretBox = createSecretBox(Buffer.alloc(32, 9));
+  const registry = createRegistry();
+  const services = {
+    tenantDb,
+    pool,
+    box,
+    clock: systemClock,
+    ids: uuidV7,
+    randomBytes,
+    publishCancel: async (message: unknown) => {
+      await redis.publish(`${PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
+    },
+    publicIngressUrl: INGRESS_URL,
+    logger,
+  };
+  const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
+  const app = createApiApp({ services, metrics: createMetrics(registry), health, checksAnswers: true });
+  const server = await listen(app, { host: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${server.port}`;
+
+  const createTestAgency = async (name: string, scopes: readonly Scope[] = SCOPES): Promise<TestAgency> => {
+    const key = mintApiKey(uuidV7, randomBytes);
+    const id = uuidV7.next();
+    await createAgency(system, { agencyId: id, name, key: { id: key.id, name: "Admin", prefix: key.prefix, secretHash: key.secretHash, scopes } });
+    return { id, keyId: key.id, key: key.text, client: createClient(url, key.text) };
+  };
+  const createTestTenant = async (agency: TestAgency, name: string, planId: string = PLANS.PRO): Promise<TestTenant> => {
+    const tenant = await agency.client.post("/v1/tenants", { name, planId });
+    const id = tenant.text("id");
+    const key = await agency.client.post(`/v1/tenants/${id}/api-keys`, { name: "All" });
+    return { id, keyId: key.text("id"), key: key.text("key"), client: createClient(url, key.text("key")) };
+  };
+  const stop = async (): Promise<void> => {
+    await server.close(1_000);
+    await tenantDb.close();
+    redis.disconnect();
+    await Promise.all([pool.end(), system.end()]);
+    await database.drop();
+  };
+  return { url, pool, system, box, redis, logLines: lines, createTestAgency, createTestTenant, stop };
+}
