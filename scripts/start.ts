@@ -117,7 +117,7 @@ async function main(): Promise<void> {
   supervisor.removeOnCrash(DEV_FILE);
   writeDevFile(development, demo, supervisor.processes);
   if (values.check === true) {
-    await runCheck({ development, demo, print: steps.note });
+    await runCheck({ development, demo, print: (text) => steps.note(text) });
     await stop(0);
   } else {
     steps.note(describeDemo(development, demo));

@@ -5,13 +5,12 @@ import { createAdminApi } from "../environment/admin-api.ts";
 import type { Development } from "../environment/development.ts";
 import { messageOf, Problem } from "../environment/problem.ts";
 import { signWebhook } from "../environment/standard-webhook.ts";
-import { formatTimeline, readFailures, readNodeStatuses } from "./timeline.ts";
+import { formatTimeline, readNodeStatuses, type Timeline } from "./timeline.ts";
 
 interface Execution {
   readonly id: string;
   readonly status: string;
   readonly reason?: string | null;
-  readonly error?: unknown;
 }
 
 interface Answer {
@@ -25,8 +24,14 @@ interface Context {
   readonly print: (text: string) => void;
 }
 
+interface Settled {
+  readonly execution: Execution;
+  readonly timeline: Timeline;
+  readonly nodes: ReadonlyMap<string, string>;
+}
+
 const SETTLE_TIMEOUT_MS = 60_000;
-const TERMINAL = ["SUCCESS", "FAILED", "BLOCKED", "CANCELED"];
+const TERMINAL: ReadonlySet<string> = new Set(["SUCCESS", "FAILED", "BLOCKED", "CANCELED"]);
 
 /** Throws, with both values, when they differ. */
 function expectEqual(what: string, actual: unknown, expected: unknown): void {
@@ -52,17 +57,17 @@ function signedOrder(context: Context, total: number): { readonly hookPath: stri
 }
 
 /** Waits until an execution is over and prints its timeline. */
-async function settle(context: Context, apiKey: string, executionId: string | undefined): Promise<{ readonly execution: Execution; readonly nodes: ReadonlyMap<string, string> }> {
+async function settle(context: Context, apiKey: string, executionId: string | undefined): Promise<Settled> {
   if (executionId === undefined) throw new Error("the answer holds no executionId");
   const api = createAdminApi(context.development.apiUrl, apiKey);
   const deadline = Date.now() + SETTLE_TIMEOUT_MS;
   for (;;) {
     const execution = await api.call<Execution>({ path: `/v1/executions/${executionId}` });
-    if (TERMINAL.includes(execution.status)) {
-      const timeline = await api.call<unknown>({ path: `/v1/executions/${executionId}/timeline` });
+    if (TERMINAL.has(execution.status)) {
+      const timeline = await api.call<Timeline>({ path: `/v1/executions/${executionId}/timeline` });
       context.print(`    execution ${executionId}: ${execution.status}`);
       for (const line of formatTimeline(timeline)) context.print(`    ${line}`);
-      return { execution, nodes: readNodeStatuses(timeline) };
+      return { execution, timeline, nodes: readNodeStatuses(timeline) };
     }
     if (Date.now() > deadline) throw new Error(`execution ${executionId} is still ${execution.status} ${execution.reason ?? ""} after ${SETTLE_TIMEOUT_MS / 1000} s`);
     await sleep(100);
@@ -133,9 +138,9 @@ async function checkManualStart(context: Context): Promise<void> {
 
 async function checkFailure(context: Context): Promise<void> {
   const { apiKey, executionId } = await startByHand(context, "returns");
-  const { execution } = await settle(context, apiKey, executionId);
+  const { execution, timeline } = await settle(context, apiKey, executionId);
   expectEqual("status of the execution", execution.status, "FAILED");
-  const failure = readFailures(execution).find((candidate) => candidate.nodeId === "tooLate");
+  const failure = timeline.failures.find((candidate) => candidate.nodeId === "tooLate");
   expectEqual('code of the recorded failure of node "tooLate"', failure?.code, "STOPPED_BY_WORKFLOW");
   context.print(`    why: node ${failure?.nodeId}: ${failure?.code}: ${failure?.message}`);
 }

@@ -1,55 +1,47 @@
-type Fields = Readonly<Record<string, unknown>>;
-
-const AT_FIELDS = ["at", "occurredAt", "startedAt", "completedAt", "createdAt"];
-const LABEL_FIELDS = ["kind", "event", "type"];
-const DETAIL_FIELDS = ["status", "reason", "port", "attempt", "durationMs", "code", "message"];
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The part of `GET /v1/executions/{id}/timeline` that the check reads. */
+export interface Timeline {
+  readonly events: readonly { readonly type: string; readonly at: string; readonly message: string }[];
+  readonly journal: readonly JournalEntry[];
+  readonly failures: readonly { readonly nodeId: string; readonly code: string; readonly message: string }[];
 }
 
-/** Every object anywhere in a JSON value, outermost first. */
-function listObjects(value: unknown): readonly Fields[] {
-  if (Array.isArray(value)) return value.flatMap(listObjects);
-  return isFields(value) ? [value, ...Object.values(value).flatMap(listObjects)] : [];
+interface JournalEntry {
+  readonly nodeId: string;
+  readonly name: string;
+  readonly status: string;
+  readonly attempt: number;
+  readonly ports: readonly string[];
+  readonly startedAt: string | null;
+  readonly durationMs: number | null;
+  readonly failure: { readonly code: string; readonly message: string } | null;
 }
 
-function pick(fields: Fields, names: readonly string[]): string | undefined {
-  const name = names.find((candidate) => ["string", "number"].includes(typeof fields[candidate]));
-  return name === undefined ? undefined : String(fields[name]);
+/** The status of each node that the journal names, by node id. */
+export function readNodeStatuses(timeline: Timeline): ReadonlyMap<string, string> {
+  return new Map(timeline.journal.map((entry) => [entry.nodeId, entry.status]));
 }
 
-/** The last status that a timeline tells of each node, by node id. */
-export function readNodeStatuses(timeline: unknown): ReadonlyMap<string, string> {
-  const statuses = new Map<string, string>();
-  for (const { nodeId, status } of listObjects(timeline)) {
-    if (typeof nodeId === "string" && typeof status === "string") statuses.set(nodeId, status);
-  }
-  return statuses;
+function describeEntry(entry: JournalEntry): string {
+  const parts = [
+    entry.status,
+    ...(entry.ports.some((port) => port !== "main") ? [`took ${entry.ports.join(", ")}`] : []),
+    ...(entry.attempt > 1 ? [`attempt ${entry.attempt}`] : []),
+    ...(entry.durationMs === null ? [] : [`${entry.durationMs} ms`]),
+    ...(entry.failure === null ? [] : [`${entry.failure.code}: ${entry.failure.message}`]),
+  ];
+  return `node "${entry.name}" (${entry.nodeId}): ${parts.join(", ")}`;
 }
 
-/** The failures that an execution tells of: node id, code and message of each. */
-export function readFailures(execution: unknown): readonly { readonly nodeId: string; readonly code: string; readonly message: string }[] {
-  const failures = listObjects(execution).flatMap((fields) => (Array.isArray(fields["failures"]) ? (fields["failures"] as unknown[]) : []));
-  return failures.filter(isFields).map((failure) => ({ nodeId: String(failure["nodeId"]), code: String(failure["code"]), message: String(failure["message"]) }));
-}
-
-/** A timeline as lines for people: milliseconds since its first entry, what happened, to which node, and the details. */
-export function formatTimeline(timeline: unknown): readonly string[] {
-  const entries = isFields(timeline) ? (Object.values(timeline).find(Array.isArray) as unknown[] | undefined) : timeline;
-  const rows = Array.isArray(entries) ? entries.filter(isFields) : [];
-  const firstAt = Date.parse(pick(rows[0] ?? {}, AT_FIELDS) ?? "");
-  return rows.map((row) => {
-    const elapsedMs = Date.parse(pick(row, AT_FIELDS) ?? "") - firstAt;
-    const time = Number.isFinite(elapsedMs) ? `+${elapsedMs} ms` : "";
-    const node = pick(row, ["nodeId"]) ?? "";
-    const name = pick(row, ["nodeName", "name"]);
-    const nested = [row, ...Object.values(row).filter(isFields)];
-    const details = DETAIL_FIELDS.flatMap((field) => {
-      const value = nested.map((fields) => pick(fields, [field])).find((text) => text !== undefined);
-      return value === undefined ? [] : [["attempt", "port", "durationMs"].includes(field) ? `${field} ${value}` : value];
-    });
-    const label = pick(row, LABEL_FIELDS) ?? "";
-    return `${time.padStart(10)}  ${[label, name === undefined ? node : `${node} "${name}"`, details.join(" · ")].filter((part) => part !== "").join("  ")}`;
-  });
+/** A timeline as lines for people, in the order of time: milliseconds since its first event, and what happened. */
+export function formatTimeline(timeline: Timeline): readonly string[] {
+  const firstAt = Date.parse(timeline.events[0]?.at ?? "");
+  const ended = new Set(["completed", "blocked", "canceled"]);
+  // At the same millisecond, an execution starts before its nodes and ends after them.
+  const rows = [
+    ...timeline.events.map((event) => ({ at: Date.parse(event.at), order: ended.has(event.type) ? 2 : 0, text: event.message })),
+    ...timeline.journal.map((entry) => ({ at: entry.startedAt === null ? Number.NaN : Date.parse(entry.startedAt), order: 1, text: describeEntry(entry) })),
+  ];
+  const timed = rows.filter((row) => Number.isFinite(row.at)).toSorted((a, b) => a.at - b.at || a.order - b.order);
+  const untimed = rows.filter((row) => !Number.isFinite(row.at));
+  return [...timed.map((row) => `${`+${row.at - firstAt} ms`.padStart(10)}  ${row.text}`), ...untimed.map((row) => `${"–".padStart(10)}  ${row.text}`)];
 }

@@ -61,7 +61,7 @@ export function randomHex(bytes: number): string {
 
 /** The Redis key prefix of this checkout, so that two checkouts on one Redis never meet. */
 export function redisPrefix(): string {
-  return `fluxo-${createHash("sha256").update(ROOT).digest("hex").slice(0, 12)}:`;
+  return `fluxo-${createHash("sha256").update(ROOT).digest("hex").slice(0, 12)}`;
 }
 
 /** What every child gets of our own environment; the rest stays out, so that a stray variable changes nothing. */

@@ -19,7 +19,7 @@ type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
  * A provider that tests talk to, told what to do by the path of the request:
  * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
  * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
- * `/redirect/<URL, encoded>` 302 to that URL.
+ * `/redirect/<URL, encoded>` 302 to that URL · `/cut/<times>/<name>` cuts the connection so many times, then 200.
  * `GET /_log?path=<prefix>` tells every request whose path starts so.
  */
 export interface Sink {
@@ -78,6 +78,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
       reply(200, echo);
       return;
     case "hang":
+      return;
+    case "cut":
+      if (earlier < Number(argument)) request.socket.destroy();
+      else reply(200, echo);
       return;
     case "redirect":
       reply(302, {}, { location: decodeURIComponent(argument) });

@@ -54,7 +54,7 @@ export function createEventApi({ baseUrl, eventKey, timeoutMs }: EventApiOptions
 
 function takenBy(text: string): number {
   try {
-    return answerSchema.parse(JSON.parse(text)).ids.length;
+    return answerSchema.parse(JSON.parse(text)).ids.filter((id) => id !== "").length;
   } catch {
     throw new EventApiError("Inngest's answer cannot be read.");
   }

@@ -1,10 +1,14 @@
 import { Prisma } from "../generated/client.ts";
 
 /**
- * The columns of the unique constraint that a write broke, as PostgreSQL names them; undefined for any other error.
- * The answer says nothing about the other row: within a tenant's or an agency's own rows that tells the caller nothing new.
+ * The name of the unique index that a write broke, for example `tenants_agency_id_name_key`; undefined for any other error, empty when the driver
+ * does not tell. It says nothing about the other row: within a tenant's or an agency's own rows that tells the caller nothing new.
  */
-export function brokenUniqueColumns(error: unknown): readonly string[] | undefined {
+export function brokenUniqueIndex(error: unknown): string | undefined {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== "P2002") return undefined;
-  return [...new Set(JSON.stringify(error.meta ?? {}).match(/\b(?:name|external_id|content_hash|node_id|number)\b/g))];
+  const index = ["driverAdapterError", "cause", "constraint", "index"].reduce<unknown>(
+    (value, name) => (typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined),
+    error.meta,
+  );
+  return typeof index === "string" ? index : "";
 }

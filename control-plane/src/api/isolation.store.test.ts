@@ -1,0 +1,77 @@
+import { ROUTES } from "@fluxo/contracts/http/routes";
+import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { manualGraph, webhookGraph } from "./testing/graphs.ts";
+import { startHarness, type Harness, type TestTenant } from "./testing/harness.ts";
+
+/** Invariant I6, generated from the route table: no route tells or changes anything of another tenant. */
+const routes = Object.values(ROUTES) as readonly RouteDefinition[];
+const ofTenants = routes.filter(({ subject, params }) => (subject === "tenant" || subject === "pathTenant") && params !== undefined);
+const lists = routes.filter(({ method, subject, params }) => method === "get" && subject === "tenant" && params === undefined);
+
+/** Bodies that pass the schema, so that only the tenant can be the reason of a refusal. */
+const bodies: Readonly<Record<string, unknown>> = {
+  updateWorkflow: { name: "Mine now" },
+  replaceDraft: { graph: manualGraph },
+  validateWorkflow: {},
+  rotateTriggerSecret: {},
+  startExecution: { input: {} },
+};
+
+let api: Harness;
+let stranger: TestTenant;
+let victim: TestTenant;
+let ids: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  api = await startHarness();
+  const agency = await api.createTestAgency("Northwind");
+  stranger = await api.createTestTenant(agency, "A");
+  victim = await api.createTestTenant(agency, "B");
+  const manual = await victim.client.post("/v1/workflows", { name: "Secret plans", graph: manualGraph });
+  await victim.client.post(`/v1/workflows/${manual.text("id")}/publish`);
+  const hook = await victim.client.post("/v1/workflows", { name: "Hook", graph: webhookGraph({ mode: "standard" }) });
+  const published = await victim.client.post(`/v1/workflows/${hook.text("id")}/publish`);
+  const started = await victim.client.post(`/v1/workflows/${manual.text("id")}/executions`, { input: { secret: "victim" } });
+  ids = { tenantId: victim.id, workflowId: manual.text("id"), number: "1", triggerId: published.text("triggers", 0, "id"), executionId: started.text("executionId") };
+});
+afterAll(() => api.stop());
+
+function pathOf(route: RouteDefinition): string {
+  return route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+    const id = ids[name];
+    if (id === undefined) throw new Error(`The test does not know a ${name} of tenant B.`);
+    return id;
+  });
+}
+
+describe("the key of tenant A on the ids of tenant B", () => {
+  test.each(ofTenants.map((route) => [route.operationId, route] as const))("%s: 404", async (operationId, route) => {
+    const body = bodies[operationId];
+    const before = await snapshot();
+    const refused = await stranger.client.send(route.method.toUpperCase(), pathOf(route), body === undefined ? {} : { body });
+    expect([refused.status, refused.at("code")]).toEqual([404, "NOT_FOUND"]);
+    expect(await snapshot()).toEqual(before);
+    const named = await stranger.client.forTenant(victim.id).send(route.method.toUpperCase(), pathOf(route), body === undefined ? {} : { body });
+    expect(named.status).toBe(404);
+  });
+
+  test.each(lists.map((route) => [route.operationId, route] as const))("%s: nothing of B", async (_operationId, route) => {
+    const listed = await stranger.client.get(route.path);
+    expect([listed.status, listed.at("data")]).toEqual([200, []]);
+    const filtered = await stranger.client.get(route.operationId === "listExecutions" ? `${route.path}?workflowId=${ids["workflowId"] ?? ""}` : route.path);
+    expect(filtered.at("data")).toEqual([]);
+  });
+});
+
+/** Everything of B that a route could change. */
+async function snapshot(): Promise<unknown> {
+  const workflow = `/v1/workflows/${ids["workflowId"] ?? ""}`;
+  const paths = ["/v1/workflows", workflow, `${workflow}/draft`, `${workflow}/versions`, `${workflow}/triggers`, "/v1/executions"];
+  return Promise.all(paths.map(async (path) => (await victim.client.get(path)).body));
+}
+
+test("the table of this test covers the routes", () => {
+  expect(ofTenants.length).toBeGreaterThanOrEqual(15);
+  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listExecutions"]);
+});

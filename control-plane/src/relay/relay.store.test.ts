@@ -1,0 +1,263 @@
+import { randomUUID } from "node:crypto";
+import { intake } from "@fluxo/prisma/executions/intake";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { createLogger } from "@fluxo/runtime/logger";
+import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../ingress/testing/rows.ts";
+import { createEventApi, type EventApi } from "./event-api.ts";
+import { OutboxListener } from "./outbox-listener.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
+import { Sweeper } from "./sweeper.ts";
+import { receiveEvents, type EventReceiver } from "./testing/event-receiver.ts";
+
+const eventKey = "event-key";
+const logger = createLogger({ service: "relay", level: "silent" });
+
+let database: TestDatabase;
+let owner: TestPool;
+let app: TestPool;
+let system: TestPool;
+let receiver: EventReceiver;
+const stops: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = openPool(database.ownerUrl);
+  app = openPool(database.appUrl);
+  system = openPool(database.systemUrl, 10);
+});
+
+beforeEach(async () => {
+  receiver = await receiveEvents(eventKey);
+  await owner.query("TRUNCATE outbox, executions, occurrences CASCADE");
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const stop of stops.splice(0).toReversed()) await stop();
+  await receiver.close();
+});
+
+afterAll(async () => {
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await database.drop();
+});
+
+const apiOf = (): EventApi => createEventApi({ baseUrl: receiver.url, eventKey, timeoutMs: 2_000 });
+
+function createRelay(options: Partial<RelayOptions> = {}): Relay {
+  const metrics = createMetrics(createRegistry());
+  return new Relay({ db: system, owner: randomUUID(), eventApi: apiOf(), clock: systemClock, random: () => 0.5, logger, metrics, outstandingMax: 200, ...options });
+}
+
+/** Accepts `count` requests of a hook, as the ingress does. @returns the executions' ids in order */
+async function accept(hook: HookRow, count: number): Promise<string[]> {
+  const { tenantId, triggerId } = hook;
+  const items = Array.from({ length: count }, () => {
+    const executionId = uuidV7.next();
+    return { tenantId, triggerId, occurrenceKey: `id:${executionId}`, executionId, input: {}, payloadId: uuidV7.next(), occurredAt: new Date() };
+  });
+  await intake(app, items);
+  return items.map(({ executionId }) => executionId);
+}
+
+const newHook = async (plan: Parameters<typeof insertTenant>[1] = "PRO"): Promise<HookRow> => insertHook(owner, (await insertTenant(owner, plan)).tenantId);
+const outboxSize = async (): Promise<number> => (await owner.query<{ count: number }>("SELECT count(*)::int AS count FROM outbox")).rows[0]?.count ?? -1;
+
+describe("a round", () => {
+  test("sends what was accepted, remembers the event's id and empties the outbox", async () => {
+    const hook = await newHook();
+    const ids = await accept(hook, 3);
+    expect(await createRelay().tick()).toEqual({ claimed: 3, sent: 3, failed: 0 });
+    expect(receiver.events.map(({ id }) => id)).toEqual(ids);
+    expect(receiver.events[0]).toEqual({ name: "fluxo/execution.released.large", id: ids[0], data: { version: 1, tenantId: hook.tenantId, executionId: ids[0], bulk: false } });
+    const { rows } = await owner.query("SELECT inngest_event_id, released_at IS NOT NULL AS released FROM executions ORDER BY id");
+    expect(rows).toEqual(ids.map((id) => ({ inngest_event_id: id, released: true })));
+    expect(await outboxSize()).toBe(0);
+    expect(await createRelay().tick()).toEqual({ claimed: 0, sent: 0, failed: 0 });
+  });
+
+  test("that dies between send and mark is repeated with the same id", async () => {
+    const [id] = await accept(await newHook(), 1);
+    const query = system.query.bind(system);
+    vi.spyOn(system, "query").mockImplementation(((statement: { name?: string }) =>
+      statement.name === "fluxo_relay_sent" ? Promise.reject(new Error("killed")) : query(statement as never)) as never);
+    await expect(createRelay({ leaseMs: 100 }).tick()).rejects.toThrow("killed");
+    vi.restoreAllMocks();
+    expect(await outboxSize()).toBe(1);
+    const survivor = createRelay();
+    await vi.waitFor(async () => expect((await survivor.tick()).sent).toBe(1));
+    expect(receiver.events.map((event) => event.id)).toEqual([id, id]);
+    expect(await outboxSize()).toBe(0);
+  });
+
+  test("that Inngest refuses gives its entries back at once", async () => {
+    const [id] = await accept(await newHook(), 1);
+    receiver.behave(503);
+    const relay = createRelay();
+    expect(await relay.tick()).toEqual({ claimed: 1, sent: 0, failed: 1 });
+    receiver.behave("take");
+    expect(await relay.tick()).toEqual({ claimed: 1, sent: 1, failed: 0 });
+    expect(receiver.events.map((event) => event.id)).toEqual([id]);
+  });
+
+  test("does not begin to send under a claim that is half over", async () => {
+    await accept(await newHook(), 1);
+    expect(await createRelay({ leaseMs: 0 }).tick()).toEqual({ claimed: 1, sent: 0, failed: 1 });
+    expect(receiver.events).toEqual([]);
+    expect((await createRelay().tick()).sent).toBe(1);
+  });
+
+  test("marks a backlog as bulk, and a timer never", async () => {
+    const hook = await newHook();
+    const ids = await accept(hook, 12);
+    const due = new Date(Date.now() + 60_000);
+    await owner.query("UPDATE outbox SET deliver_at = $2 WHERE execution_id = $1", [ids[11], due]);
+    await createRelay().tick();
+    expect(receiver.events.filter(({ data }) => data.bulk)).toHaveLength(11);
+    expect(receiver.events.find(({ id }) => id === ids[11])).toMatchObject({ ts: due.getTime(), data: { bulk: false } });
+  });
+});
+
+describe("several relays", () => {
+  test("never send the same entry at once", async () => {
+    const hooks = [await newHook(), await newHook(), await newHook("AGENCY")];
+    const ids = (await Promise.all(hooks.map((hook) => accept(hook, 100)))).flat();
+    const relays = Array.from({ length: 4 }, () => createRelay({ claimMax: 20 }));
+    await Promise.all(
+      relays.map(async (relay) => {
+        for (let isDone = false; !isDone; ) isDone = (await relay.tick()).claimed === 0;
+      }),
+    );
+    while ((await createRelay().tick()).claimed > 0);
+    expect(receiver.events).toHaveLength(ids.length);
+    expect(new Set(receiver.events.map(({ id }) => id))).toEqual(new Set(ids));
+  });
+
+  test("and one relay never runs two rounds at once", async () => {
+    await accept(await newHook(), 5);
+    const relay = createRelay({ claimMax: 1 });
+    const reports = await Promise.all([relay.tick(), relay.tick(), relay.tick()]);
+    expect(reports.map(({ sent }) => sent)).toEqual([1, 1, 1]);
+    expect(receiver.calls.map((events) => events.length)).toEqual([1, 1, 1]);
+  });
+});
+
+describe("shares", () => {
+  test("follow the weights of the plans", async () => {
+    const [small, huge] = [await newHook("FREE"), await newHook("AGENCY")];
+    await accept(small, 150);
+    await accept(huge, 150);
+    await createRelay({ claimMax: 110 }).tick();
+    const countOf = (hook: HookRow): number => receiver.events.filter(({ data }) => data.tenantId === hook.tenantId).length;
+    expect([countOf(small), countOf(huge)]).toEqual([10, 100]);
+  });
+
+  test("what a tenant has outstanding is bounded, and others go on", async () => {
+    const [flooding, quiet] = [await newHook(), await newHook()];
+    const ids = await accept(flooding, 50);
+    const relay = createRelay({ outstandingMax: 20 });
+    while ((await relay.tick()).claimed > 0);
+    expect(receiver.events).toHaveLength(20);
+    await accept(quiet, 1);
+    expect((await relay.tick()).sent).toBe(1);
+    await owner.query("UPDATE executions SET status = 'CANCELED', completed_at = now() WHERE id = ANY($1)", [ids.slice(0, 5)]);
+    expect((await relay.tick()).sent).toBe(5);
+    expect(await outboxSize()).toBe(25);
+  });
+});
+
+describe("a relay at work", () => {
+  function startRelay(): Relay {
+    const relay = createRelay();
+    const listening = openPool(database.systemUrl, 1);
+    const listener = new OutboxListener({ db: listening, onWake: () => relay.wake(), clock: systemClock, random: () => 0.5, logger });
+    stops.push(() => listening.end(), () => relay.stop(), () => listener.stop());
+    relay.start();
+    listener.start();
+    return relay;
+  }
+
+  /** Milliseconds from commit to arrival. */
+  async function delayOf(hook: HookRow): Promise<number> {
+    const before = receiver.events.length;
+    await accept(hook, 1);
+    const committedAt = performance.now();
+    await vi.waitFor(() => expect(receiver.events.length).toBeGreaterThan(before), { interval: 2, timeout: 5_000 });
+    return performance.now() - committedAt;
+  }
+
+  test("is woken by a commit within 100 ms, also after it was idle", async () => {
+    const hook = await newHook();
+    startRelay();
+    await delayOf(hook);
+    await systemClock.sleep(1_500);
+    const delays = [await delayOf(hook)];
+    for (let round = 0; round < 4; round += 1) delays.push(await delayOf(hook));
+    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(100);
+  });
+
+  test("goes on by itself when its connections are cut, and when Inngest comes back", async () => {
+    const hook = await newHook();
+    startRelay();
+    await delayOf(hook);
+    await owner.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fluxo_system' AND datname = current_database()");
+    expect(await delayOf(hook)).toBeLessThan(3_000);
+    receiver.behave(500);
+    await accept(hook, 1);
+    await systemClock.sleep(300);
+    receiver.behave("take");
+    const before = receiver.events.length;
+    await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: 5_000 });
+    expect(await outboxSize()).toBe(0);
+  });
+
+  test("finishes its round when it is stopped", async () => {
+    const ids = await accept(await newHook(), 20);
+    const gate = Promise.withResolvers<undefined>();
+    const begun = Promise.withResolvers<undefined>();
+    const api = apiOf();
+    const slow: EventApi = { ping: () => api.ping(), send: async (events) => { begun.resolve(undefined); await gate.promise; await api.send(events); } };
+    const relay = createRelay({ eventApi: slow });
+    relay.start();
+    await begun.promise;
+    const stopped = relay.stop();
+    gate.resolve(undefined);
+    await stopped;
+    expect(receiver.events).toHaveLength(ids.length);
+    expect(await outboxSize()).toBe(0);
+  });
+});
+
+describe("the sweep", () => {
+  test("wakes what Inngest lost under a new event id, once per loss", async () => {
+    const [id] = await accept(await newHook(), 1);
+    const relay = createRelay();
+    const woken: [string, number][] = [];
+    const sweeper = new Sweeper({ db: system, clock: systemClock, logger, staleMs: 1_000, onWoken: (kind, count) => woken.push([kind, count]) });
+    await relay.tick();
+    expect(await sweeper.tick()).toBe(0);
+    for (const wakeCount of [1, 2]) {
+      await owner.query("UPDATE executions SET released_at = now() - interval '1 minute' WHERE id = $1", [id]);
+      expect((await Promise.all([sweeper.tick(), sweeper.tick(), sweeper.tick()])).toSorted((a, b) => a - b)).toEqual([0, 0, 1]);
+      await relay.tick();
+      expect(receiver.events.at(-1)?.id).toBe(`${id}:${wakeCount}`);
+    }
+    expect(woken).toEqual([["queued", 1], ["queued", 1]]);
+    const { rows } = await owner.query("SELECT inngest_event_id FROM executions WHERE id = $1", [id]);
+    expect(rows).toEqual([{ inngest_event_id: `${id}:2` }]);
+  });
+
+  test("runs by itself, wakes the relay, and stops", async () => {
+    const [id] = await accept(await newHook(), 1);
+    await createRelay().tick();
+    await owner.query("UPDATE executions SET released_at = now() - interval '1 minute' WHERE id = $1", [id]);
+    const sweeper = new Sweeper({ db: system, clock: systemClock, logger, staleMs: 1_000, intervalMs: 20 });
+    sweeper.start();
+    await vi.waitFor(async () => expect(await outboxSize()).toBe(1));
+    await sweeper.stop();
+  });
+});
