@@ -83,7 +83,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     engine ??= await engineModule.SchemaEngine.new({ datamodels: undefined }, () => {}, bindMigrationAwareSqlAdapterFactory(new ScriptAdapterFactory(connection)));
     const result = await (method === "getDatabaseVersion" ? engine.version(params) : engine[method](params));
-    if (method === "diff" && result.stdout != null) send({ id: id + 1_000_000, method: "print", params: { content: result.stdout } });
+    if (method === "diff" && typeof result?.stdout === "string") send({ id: id + 1_000_000, method: "print", params: { content: result.stdout } });
     send({ id, result: result ?? null });
   } catch (error) {
     const data = { is_panic: false, message: error.message, meta: error.meta ?? null, error_code: error.code ?? null };

@@ -3,13 +3,8 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { catalog } from "@fluxo/nodes/catalog";
 import type { Hook } from "@fluxo/prisma/access/hooks";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
-import type { z } from "zod";
-import { createAuthenticator, type Authenticator } from "./authentication/authenticator.ts";
-
-type HookSettings = z.output<(typeof catalog)["trigger.webhook"]["params"]>;
-
-/** How callers of a hook prove that they may call. */
-export type HookAuthentication = HookSettings["authentication"];
+import { createAuthenticator } from "./authentication/authenticator.ts";
+import type { Authenticator, HookAuthentication } from "./authentication/contract.ts";
 
 /** A webhook trigger, ready to serve requests. */
 export interface WebhookHook {
@@ -17,7 +12,7 @@ export interface WebhookHook {
   readonly triggerId: string;
   readonly methods: ReadonlySet<string>;
   readonly authenticate: Authenticator;
-  /** The header with the caller's id of the delivery; undefined when repeats are not recognised. */
+  /** The header with the caller's id of the delivery; undefined when repeats are not recognized. */
   readonly deliveryIdHeader: string | undefined;
   /** Headers that carry credentials or signatures of this hook. They are never recorded. */
   readonly secretHeaders: ReadonlySet<string>;

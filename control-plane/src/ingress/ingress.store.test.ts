@@ -16,7 +16,7 @@ import { toWebhookHook } from "./hook.ts";
 import { HookDirectory } from "./hook-directory.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Recorder } from "./recorder.ts";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "./testing/rows.ts";
+import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
 
 const box = createSecretBox(Buffer.alloc(32, 7));
 const lines: string[] = [];

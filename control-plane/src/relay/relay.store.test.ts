@@ -6,7 +6,7 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../ingress/testing/rows.ts";
+import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
 import { createEventApi, type EventApi } from "./event-api.ts";
 import { OutboxListener } from "./outbox-listener.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
@@ -85,11 +85,11 @@ describe("a round", () => {
     const query = system.query.bind(system);
     vi.spyOn(system, "query").mockImplementation(((statement: { name?: string }) =>
       statement.name === "fluxo_relay_sent" ? Promise.reject(new Error("killed")) : query(statement as never)) as never);
-    await expect(createRelay({ leaseMs: 100 }).tick()).rejects.toThrow("killed");
+    await expect(createRelay({ leaseMs: 1_000 }).tick()).rejects.toThrow("killed");
     vi.restoreAllMocks();
     expect(await outboxSize()).toBe(1);
     const survivor = createRelay();
-    await vi.waitFor(async () => expect((await survivor.tick()).sent).toBe(1));
+    await vi.waitFor(async () => expect((await survivor.tick()).sent).toBe(1), { timeout: 5_000 });
     expect(receiver.events.map((event) => event.id)).toEqual([id, id]);
     expect(await outboxSize()).toBe(0);
   });
@@ -249,6 +249,18 @@ describe("the sweep", () => {
     expect(woken).toEqual([["queued", 1], ["queued", 1]]);
     const { rows } = await owner.query("SELECT inngest_event_id FROM executions WHERE id = $1", [id]);
     expect(rows).toEqual([{ inngest_event_id: `${id}:2` }]);
+  });
+
+  test("several at once wake each execution once", async () => {
+    const ids = await accept(await newHook(), 40);
+    const sweeper = new Sweeper({ db: system, clock: systemClock, logger, staleMs: 1_000 });
+    let woken = 0;
+    for (let round = 0; round < 20; round += 1) {
+      await owner.query("DELETE FROM outbox");
+      await owner.query("UPDATE executions SET released_at = now() - interval '1 minute'");
+      for (const count of await Promise.all([1, 2, 3, 4].map(() => sweeper.tick()))) woken += count;
+    }
+    expect(woken).toBe(20 * ids.length);
   });
 
   test("runs by itself, wakes the relay, and stops", async () => {

@@ -159,7 +159,7 @@ describe("drain", () => {
   });
 
   test("of an idle group resolves at once", async () => {
-    await setUp().group.drain();
+    await expect(setUp().group.drain()).resolves.toBeUndefined();
   });
 });
 

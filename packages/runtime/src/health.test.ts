@@ -94,7 +94,7 @@ test("concurrent probes share one round of checks", async () => {
     ],
   });
   const answers = [call("/readyz"), call("/readyz"), call("/readyz")];
-  while (asked === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await expect.poll(() => asked).toBeGreaterThan(0);
   await new Promise((resolve) => setTimeout(resolve, 30));
   gate.resolve(undefined);
   expect((await Promise.all(answers)).map((answer) => answer.status)).toEqual([200, 200, 200]);

@@ -1,9 +1,11 @@
 /** Node's, PostgreSQL's (SQLSTATE) and Prisma's codes for a store that cannot be reached or has no room for another connection. */
-const CODES: ReadonlySet<string> = new Set([
-  ...["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EPIPE", "EHOSTUNREACH"],
-  ...["08000", "08001", "08003", "08004", "08006", "53300", "57P01", "57P02", "57P03"],
-  ...["P1001", "P1002", "P1008", "P1017", "P2024", "P2028"],
-]);
+const CODES: ReadonlySet<string> = new Set(
+  [
+    "ECONNREFUSED ECONNRESET ETIMEDOUT ENOTFOUND EAI_AGAIN EPIPE EHOSTUNREACH",
+    "08000 08001 08003 08004 08006 53300 57P01 57P02 57P03",
+    "P1001 P1002 P1008 P1017 P2024 P2028",
+  ].flatMap((codes) => codes.split(" ")),
+);
 const MESSAGES = /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error/;
 const DEPTH_MAX = 5;
 

@@ -62,7 +62,7 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
     try {
       return endOf(await runAttempt(task, tools, attempt), base);
     } catch (thrown) {
-      error = thrown;
+      error = compiled.guardsRepeat ? uncertainty(thrown) : thrown;
     }
     if (signal.aborted) return { kind: "aborted" };
     const failure = toNodeFailure(error, { id: compiled.node.id, name: compiled.node.name, type: compiled.node.type, integration: compiled.definition.integration, attempt }, tools.clock.now());
@@ -78,6 +78,12 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
       return { kind: "aborted" };
     }
   }
+}
+
+/** What an attempt that must not be repeated ended in when nobody knows whether it acted: the provider may have, and only the answer is missing. */
+function uncertainty(error: unknown): unknown {
+  if (!(error instanceof NodeError) || (error.errorClass !== "TIMEOUT" && error.errorClass !== "CONNECTION")) return error;
+  return new NodeError(`Whether the act took place is unknown, and the node is set not to repeat it: ${error.message}`, { errorClass: "REFUSED", code: "SIDE_EFFECT_UNCERTAIN", cause: error });
 }
 
 function endOf(result: NodeResult, base: NodeEndBase): NodeEnd {

@@ -1,5 +1,6 @@
 import { problemSchema } from "@fluxo/contracts/http/problem";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { compareText } from "@fluxo/core/collections";
 import { ERROR_CODES, type RequestErrorCode } from "@fluxo/core/errors/codes";
 import { z } from "zod";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from "zod-openapi";
@@ -12,12 +13,14 @@ Every request carries an API key: \`Authorization: Bearer flx_…\`. The key of 
 
 const tenantHeader = z.uuid().optional().meta({ description: "The tenant that the request is about; required with an agency key.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" });
 
+type Document = ReturnType<typeof createDocument>;
+
 /** The OpenAPI 3.1 document of the routes. The same routes always give the same document. */
-export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>>): ReturnType<typeof createDocument> {
+export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>>): Document {
   const paths: ZodOpenApiPathsObject = {};
   for (const route of Object.values(routes)) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) };
   const tags = [...new Set(Object.values(routes).map((route) => route.tag))];
-  return createDocument({
+  const document = createDocument({
     openapi: "3.1.0",
     info: { title: "Fluxo admin API", version: "1", description },
     servers: [{ url: "/" }],
@@ -25,6 +28,16 @@ export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>
     paths,
     components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: flx_<id>_<secret>." } } },
   });
+  return withNamedJson(document);
+}
+
+const JSON_VALUE = "JsonValue";
+
+/** The generator numbers each schema that contains itself. Ours are all the same one, any JSON value: it gets a name of its own. */
+function withNamedJson(document: Document): Document {
+  const named: Document = JSON.parse(JSON.stringify(document).replaceAll(/#\/components\/schemas\/__schema\d+/g, `#/components/schemas/${JSON_VALUE}`));
+  const schemas = Object.entries(named.components?.schemas ?? {}).map(([name, schema]) => [/^__schema\d+$/.test(name) ? JSON_VALUE : name, schema] as const);
+  return { ...named, components: { ...named.components, schemas: Object.fromEntries(schemas.toSorted(([left], [right]) => compareText(left, right))) } };
 }
 
 function operationOf(route: RouteDefinition): ZodOpenApiOperationObject {
@@ -36,13 +49,24 @@ function operationOf(route: RouteDefinition): ZodOpenApiOperationObject {
     description: `${route.description}\n\n${guardOf(route)}`,
     security: route.scope === "public" ? [] : [{ apiKey: [] }],
     requestParams: {
-      ...(route.params === undefined ? {} : { path: route.params }),
-      ...(route.query === undefined ? {} : { query: route.query }),
-      ...(Object.keys(headers).length === 0 ? {} : { header: z.object(headers) }),
+      ...(route.params === undefined ? {} : { path: described(route.params.shape) }),
+      ...(route.query === undefined ? {} : { query: described(route.query.shape) }),
+      ...(Object.keys(headers).length === 0 ? {} : { header: described(headers) }),
     },
     ...(route.body === undefined ? {} : { requestBody: { required: !route.body.safeParse(undefined).success, content: { "application/json": { schema: route.body } } } }),
     responses: { ...successes(route), ...problems(route) },
   };
+}
+
+/** Parameters whose description is also on the outside, where the generator looks for it, when the described schema is wrapped as optional. */
+function described(shape: Readonly<Record<string, z.core.$ZodType>>): z.ZodObject {
+  return z.object(Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? schema.meta({ description: descriptionOf(schema) }) : schema])));
+}
+
+function descriptionOf(schema: unknown): string {
+  let inner = schema;
+  while ((inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) && inner.description === undefined) inner = inner.unwrap();
+  return inner instanceof z.ZodType ? (inner.description ?? "") : "";
 }
 
 function guardOf({ scope, subject }: RouteDefinition): string {

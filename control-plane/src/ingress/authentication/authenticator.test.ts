@@ -2,8 +2,8 @@ import { createHmac } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { HookAuthentication } from "../hook.ts";
 import { createAuthenticator } from "./authenticator.ts";
+import type { HookAuthentication } from "./contract.ts";
 import type { HmacSettings } from "./hmac.ts";
 
 const now = new Date("2026-01-01T00:00:00.000Z");

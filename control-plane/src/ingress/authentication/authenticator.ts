@@ -1,20 +1,8 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import type { HookAuthentication } from "../hook.ts";
+import type { Authenticator, HookAuthentication } from "./contract.ts";
 import { createHeaderAuthenticator } from "./header.ts";
 import { createHmacAuthenticator } from "./hmac.ts";
 import { createStandardAuthenticator } from "./standard.ts";
-
-/** What authentication looks at. */
-export interface SignedRequest {
-  readonly headers: IncomingHttpHeaders;
-  /** The bytes as they were sent. */
-  readonly body: Buffer;
-  readonly now: Date;
-}
-
-/** Lets a request pass or throws. @throws RequestError HOOK_UNAUTHENTICATED, HOOK_SIGNATURE_INVALID or HOOK_TIMESTAMP_REJECTED */
-export type Authenticator = (request: SignedRequest) => void;
 
 /** @param secret as the tenant stored it; without one, every mode that needs one refuses everybody */
 export function createAuthenticator(authentication: HookAuthentication, secret: Buffer | undefined): Authenticator {

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { headerValue } from "../headers.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator } from "./contract.ts";
 
 /** A header must hold the secret. Hashes are compared, so that neither content nor length shows in the time it takes. */
 export function createHeaderAuthenticator(header: string, secret: Buffer): Authenticator {

@@ -1,8 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { headerValue } from "../headers.ts";
-import type { HookAuthentication } from "../hook.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator, HookAuthentication } from "./contract.ts";
 import { assertFresh } from "./timestamp.ts";
 
 export type HmacSettings = Extract<HookAuthentication, { mode: "hmac" }>;

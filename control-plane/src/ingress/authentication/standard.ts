@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { Webhook } from "standardwebhooks";
 import { headerValue } from "../headers.ts";
-import type { Authenticator } from "./authenticator.ts";
+import type { Authenticator } from "./contract.ts";
 import { assertFresh } from "./timestamp.ts";
 
 /** The tolerance of the library; the specification leaves it to the receiver. */

@@ -14,21 +14,21 @@ export interface EventReceiver {
 
 export async function receiveEvents(eventKey: string): Promise<EventReceiver> {
   const calls: ReleasedEvent[][] = [];
-  let behaviour: "take" | "swallow" | number = "take";
+  let manner: "take" | "swallow" | number = "take";
   const server: RunningServer = await listen(
     (request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         const isKnown = request.url === `/e/${eventKey}`;
-        if (!isKnown || typeof behaviour === "number") {
-          response.writeHead(typeof behaviour === "number" ? behaviour : 401).end("{}");
+        if (!isKnown || typeof manner === "number") {
+          response.writeHead(typeof manner === "number" ? manner : 401).end("{}");
           return;
         }
         const events = JSON.parse(Buffer.concat(chunks).toString("utf8")) as ReleasedEvent[];
         calls.push(events);
         const ids = events.map(({ id }) => id);
-        response.writeHead(200).end(JSON.stringify({ ids: behaviour === "take" ? ids : ids.slice(1), status: 200 }));
+        response.writeHead(200).end(JSON.stringify({ ids: manner === "take" ? ids : ids.slice(1), status: 200 }));
       });
     },
     { host: "127.0.0.1", port: 0 },
@@ -39,7 +39,7 @@ export async function receiveEvents(eventKey: string): Promise<EventReceiver> {
     get events() {
       return calls.flat();
     },
-    behave: (as) => (behaviour = as),
+    behave: (as) => (manner = as),
     close: async () => {
       await server.close(500);
     },

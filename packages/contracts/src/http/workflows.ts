@@ -8,10 +8,10 @@ const tag = "Workflows";
 
 const exampleGraph = {
   nodes: [
-    { id: "start", type: "trigger.manual" },
-    { id: "greet", type: "set", params: { fields: [] } },
+    { id: "start", type: "trigger.manual", params: {}, onError: "stop" as const },
+    { id: "greet", type: "set", name: "Greet", params: { fields: { text: "Hello {{ trigger.customer }}" } }, onError: "stop" as const },
   ],
-  edges: [{ from: "start", to: "greet" }],
+  edges: [{ from: "start", port: "main", to: "greet" }],
 };
 
 export const graphBodySchema = graphSchema.meta({

@@ -161,7 +161,8 @@ test("publishes versions by content, and activates the workflow", async () => {
 test("concurrent publishes of one draft make one version", async () => {
   const id = await createWorkflow();
   const answers = await Promise.all(Array.from({ length: 6 }, () => tenant.client.post(`/v1/workflows/${id}/publish`)));
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 201]);
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(5);
   expect(new Set(answers.map((answer) => answer.text("version", "id"))).size).toBe(1);
   expect((await tenant.client.get(`/v1/workflows/${id}/triggers`)).at("data")).toHaveLength(1);
 });

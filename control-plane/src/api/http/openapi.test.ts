@@ -1,0 +1,64 @@
+import { ROUTES } from "@fluxo/contracts/http/routes";
+import { describe, expect, test } from "vitest";
+import { openApiDocument } from "./openapi.ts";
+
+const document = openApiDocument(ROUTES);
+const text = JSON.stringify(document);
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly description?: string;
+}
+interface Operation {
+  readonly operationId: string;
+  readonly summary?: string;
+  readonly description?: string;
+  readonly security: readonly object[];
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: object;
+  readonly responses: Readonly<Record<string, { readonly description?: string; readonly content?: Readonly<Record<string, unknown>> }>>;
+}
+
+const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+  Object.entries(item as unknown as Record<string, Operation>).map(([method, operation]) => ({ path, method, operation })),
+);
+
+test("docs/openapi.json is this document (after a change: npx vitest run --project unit control-plane/src/api/http/openapi.test.ts -u)", async () => {
+  await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot("../../../../docs/openapi.json");
+});
+
+test("has every route, under its own operation id, and nothing else", () => {
+  const found = operations.map(({ path, method, operation }) => `${operation.operationId} ${method} ${path}`);
+  expect(found.toSorted()).toEqual(Object.entries(ROUTES).map(([id, { operationId, method, path }]) => `${id === operationId ? id : "?"} ${method} ${path}`).toSorted());
+});
+
+test("resolves every reference, and uses every component", () => {
+  const names = Object.keys(document.components?.schemas ?? {});
+  const used = new Set([...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = ""]) => name));
+  expect([...used].toSorted()).toEqual(names.toSorted());
+  expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([]);
+});
+
+describe.each(operations.map(({ path, method, operation }) => [`${method} ${path}`, path, operation] as const))("%s", (_name, path, operation) => {
+  test("declares exactly the parameters of its path, each described", () => {
+    const parameters = operation.parameters ?? [];
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    expect(parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name)).toEqual(inPath);
+    for (const parameter of parameters) expect(parameter.description, parameter.name).toBeTruthy();
+  });
+
+  test("describes itself, its answers and its refusals", () => {
+    expect(operation.summary).toBeTruthy();
+    expect(operation.description).toBeTruthy();
+    const statuses = Object.keys(operation.responses);
+    expect(statuses.some((status) => status.startsWith("2"))).toBe(true);
+    expect(statuses).toContain("500");
+    for (const [status, response] of Object.entries(operation.responses)) {
+      expect(response.description, status).toBeTruthy();
+      if (Number(status) >= 400) expect(Object.keys(response.content ?? {})).toEqual(["application/problem+json"]);
+    }
+    expect(statuses.includes("401")).toBe(operation.security.length > 0);
+    expect(statuses.includes("415")).toBe(operation.requestBody !== undefined);
+  });
+});

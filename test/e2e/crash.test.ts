@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient, type Client, type Published, type Tenant } from "@fluxo/test/support/client";
+import { eventually } from "@fluxo/test/support/eventually";
+import { chain, MANUAL, post, set, SIGNED_WEBHOOK } from "@fluxo/test/support/graphs";
+import { deliver, type HookAnswer } from "@fluxo/test/support/hooks";
+import { startSink, type Sink } from "@fluxo/test/support/sink";
+import { startSystem, type System } from "@fluxo/test/support/system";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const LONG_MS = 120_000;
+const dir = mkdtempSync(join(tmpdir(), "fluxo-crash-"));
+let sink: Sink;
+let system: System;
+let client: Client;
+
+beforeAll(async () => {
+  sink = await startSink();
+  system = await startSystem({
+    dir,
+    allowedPrivateHosts: [`127.0.0.1:${sink.port}`],
+    extraEnv: { WORKER_LEASE_MS: "3000", WORKER_STOP_DEADLINE_MS: "2500", RELAY_STALE_MS: "3000" },
+  });
+  client = createClient({ ...system, sinkUrl: sink.url });
+});
+
+afterAll(async () => {
+  await client?.close();
+  await system?.stop();
+  await sink?.stop();
+  if (process.env["FLUXO_KEEP_LOGS"] === undefined) rmSync(dir, { recursive: true, force: true });
+  else console.log(`Logs are in ${dir}.`);
+});
+
+/** Keys of the requests that the sink received under a path. */
+function keysAt(path: string): (string | string[] | undefined)[] {
+  return sink.received(path).map(({ headers }) => headers["idempotency-key"]);
+}
+
+function waitForRequests(path: string, count: number): Promise<void> {
+  return eventually(() => expect(sink.received(path).length).toBeGreaterThanOrEqual(count));
+}
+
+/** Under which epoch of the lease each node was recorded, in plan order. */
+async function epochsOf(executionId: string): Promise<[string, number][]> {
+  const rows = await client.sql<{ node_id: string; epoch: number }>("SELECT node_id, epoch FROM node_executions WHERE execution_id = $1 ORDER BY position", [executionId]);
+  return rows.map(({ node_id, epoch }) => [node_id, epoch]);
+}
+
+/** Every execution of the tenant ended once, and nothing is held or counted twice. */
+async function expectAllEnded(tenant: Tenant, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await tenant.waitForStatus(id, "SUCCESS", 60_000);
+  expect((await tenant.executions()).map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+  expect(await tenant.usage()).toMatchObject({ executions: { used: ids.length, reserved: 0 }, concurrency: { running: 0 } });
+}
+
+test("SIGKILL of the worker between a side effect and its record: the execution ends, the sink sees one key twice, what was recorded is not repeated", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const [first, second] = [`/echo/${tenant.id}/first`, `/slow/1500/${tenant.id}/second`];
+  const executionId = await tenant.run(chain(MANUAL, post("first", `${sink.url}${first}`), post("second", `${sink.url}${second}`), set("after", { received: "{{ second.body.received }}" })));
+  const guardedPath = `/slow/1500/${tenant.id}/guarded`;
+  const guarded = await tenant.run(chain(MANUAL, { id: "act", type: "http.request", params: { method: "POST", url: `${sink.url}${guardedPath}`, onUncertain: "fail" } }));
+  await Promise.all([waitForRequests(second, 1), waitForRequests(guardedPath, 1)]);
+  await system.kill("worker");
+  expect((await tenant.execution(executionId)).status).toBe("RUNNING");
+  await system.start("worker");
+
+  expect((await tenant.waitForStatus(executionId, "SUCCESS", 60_000)).output).toEqual({ results: { after: { received: 2 } }, failures: [] });
+  expect(keysAt(first)).toEqual([`${executionId}:first:0`]);
+  expect(keysAt(second)).toEqual([`${executionId}:second:0`, `${executionId}:second:0`]);
+  expect(await epochsOf(executionId)).toEqual([["start", 1], ["first", 1], ["second", 2], ["after", 2]]);
+
+  // An act that must not be repeated is not: its intent was recorded, its outcome is unknown.
+  expect(await tenant.waitForStatus(guarded, "FAILED", 60_000)).toMatchObject({ error: { code: "SIDE_EFFECT_UNCERTAIN", nodeId: "act" } });
+  expect(keysAt(guardedPath)).toHaveLength(1);
+  expect(await tenant.usage()).toMatchObject({ executions: { used: 2, reserved: 0 }, concurrency: { running: 0 } });
+});
+
+test("SIGTERM of the worker: what can finish does, what takes longer is handed over, what comes meanwhile waits; nothing is lost", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const [shortPath, longPath] = [`/slow/1200/${tenant.id}/short`, `/slow/6000/${tenant.id}/long`];
+  const [short, long] = await Promise.all([shortPath, longPath].map((path) => tenant.run(chain(MANUAL, post("call", `${sink.url}${path}`), set("after"))))) as [string, string];
+  await Promise.all([waitForRequests(shortPath, 1), waitForRequests(longPath, 1)]);
+  const begunAt = performance.now();
+  expect(await system.terminate("worker")).toBe(0);
+  expect(performance.now() - begunAt).toBeLessThan(12_000);
+
+  expect((await tenant.execution(short)).status).toBe("SUCCESS");
+  expect(await epochsOf(short)).toEqual([["start", 1], ["call", 1], ["after", 1]]);
+  expect((await tenant.execution(long)).status).toBe("RUNNING");
+  const [lease] = await client.sql<{ is_free: boolean }>("SELECT lease_until <= now() AS is_free FROM executions WHERE id = $1", [long]);
+  expect(lease?.is_free).toBe(true);
+
+  const meanwhile = await tenant.run(chain(MANUAL, set("a")));
+  await system.start("worker");
+  await expectAllEnded(tenant, [short, long, meanwhile]);
+  expect(await epochsOf(long)).toEqual([["start", 1], ["call", 2], ["after", 2]]);
+  expect(new Set(keysAt(longPath))).toEqual(new Set([`${long}:call:0`]));
+  expect(keysAt(shortPath)).toHaveLength(1);
+});
+
+test("a cancel asked for while no worker is there ends the execution when one comes back", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const path = `/hang/${tenant.id}`;
+  const executionId = await tenant.run(chain(MANUAL, post("call", `${sink.url}${path}`), set("after")));
+  await waitForRequests(path, 1);
+  await system.kill("worker");
+  expect((await tenant.api.call("cancelExecution", { params: { executionId } })).status).toBe(202);
+  await system.start("worker");
+  await tenant.waitForStatus(executionId, "CANCELED", 60_000);
+  expect(keysAt(path)).toHaveLength(1);
+});
+
+/** A workflow whose executions each act once at the sink. */
+async function actingWorkflow(tenant: Tenant): Promise<{ readonly workflow: Published; readonly path: string }> {
+  const path = `/echo/${tenant.id}/act`;
+  return { path, workflow: await tenant.publish(chain(SIGNED_WEBHOOK, post("act", `${sink.url}${path}`))) };
+}
+
+/** A caller that sends its delivery again until it is taken; every 2xx answer counts as a promise. */
+function sendUntilTaken(workflow: Published, id: string, promises: HookAnswer[], onFailure: () => void = () => undefined): Promise<HookAnswer> {
+  return eventually(async () => {
+    const answer = await deliver(workflow, { id, body: { id } }).catch((error: unknown) => {
+      onFailure();
+      throw error;
+    });
+    if (answer.status !== 202 && answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`);
+    promises.push(answer);
+    return answer;
+  }, 60_000);
+}
+
+/** Every delivery has one execution, whatever was sent how often, and each acted once. */
+async function expectEachOnce(tenant: Tenant, workflow: Published, path: string, deliveryIds: readonly string[], promises: readonly HookAnswer[]): Promise<void> {
+  const again = await Promise.all(deliveryIds.map((id) => deliver(workflow, { id, body: { id } })));
+  expect(again.map(({ status }) => status)).toEqual(deliveryIds.map(() => 200));
+  const ids = again.map(({ executionId }) => executionId);
+  expect(new Set(ids).size).toBe(deliveryIds.length);
+  for (const { executionId } of promises) expect(ids).toContain(executionId);
+  await expectAllEnded(tenant, ids);
+  expect(keysAt(path).map(String).toSorted()).toEqual(ids.map((id) => `${id}:act:0`).toSorted());
+}
+
+test("without a relay deliveries are accepted and wait; the next relay sends the backlog in few rounds, and each runs once", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const { workflow, path } = await actingWorkflow(tenant);
+  await system.kill("relay");
+  const deliveryIds = Array.from({ length: 40 }, (_, n) => `msg_${n}`);
+  const promises = await Promise.all(deliveryIds.map((id) => deliver(workflow, { id, body: { id } })));
+  expect(promises.map(({ status }) => status)).toEqual(deliveryIds.map(() => 202));
+  expect((await tenant.executions()).map(({ status }) => status)).toEqual(deliveryIds.map(() => "QUEUED"));
+  await system.start("relay");
+  await expectEachOnce(tenant, workflow, path, deliveryIds, promises);
+  const metrics = await (await fetch(`${system.relayUrl}/metrics`)).text();
+  const sample = (name: string): number => Number(metrics.split("\n").find((line) => line.startsWith(`${name} `))?.slice(name.length) ?? Number.NaN);
+  expect(sample("fluxo_relay_sent_total")).toBeGreaterThanOrEqual(40);
+  expect(sample('fluxo_group_commit_batch_size_count{group="relay"}')).toBeLessThan(20);
+});
+
+test("SIGKILL of the relay in the middle of a burst loses and doubles nothing", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const { workflow, path } = await actingWorkflow(tenant);
+  const deliveryIds = Array.from({ length: 60 }, (_, n) => `msg_${n}`);
+  const promises: HookAnswer[] = [];
+  const sent = Promise.all(deliveryIds.map((id) => sendUntilTaken(workflow, id, promises)));
+  await waitForRequests(path, 1);
+  await system.kill("relay");
+  await sent;
+  await system.start("relay");
+  await expectEachOnce(tenant, workflow, path, deliveryIds, promises);
+});
+
+test("SIGKILL of the ingress in the middle of a burst: callers that send again lose and double nothing, and no promise is broken", { timeout: LONG_MS }, async () => {
+  const tenant = await client.createTenant();
+  const { workflow, path } = await actingWorkflow(tenant);
+  const deliveryIds = Array.from({ length: 120 }, (_, n) => `msg_${n}`);
+  const promises: HookAnswer[] = [];
+  let failures = 0;
+  const waiting = [...deliveryIds];
+  const callers = Array.from({ length: 12 }, async () => {
+    for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) await sendUntilTaken(workflow, id, promises, () => (failures += 1));
+  });
+  await eventually(() => expect(promises.length).toBeGreaterThanOrEqual(20));
+  await system.kill("ingress");
+  const before = promises.length;
+  await system.start("ingress");
+  await Promise.all(callers);
+  expect(before).toBeLessThan(deliveryIds.length);
+  expect(failures).toBeGreaterThan(0);
+  await expectEachOnce(tenant, workflow, path, deliveryIds, promises);
+});
