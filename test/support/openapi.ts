@@ -4,8 +4,12 @@ const text = z.string().min(1);
 const jsonSchema = z.record(z.string(), z.unknown()).or(z.boolean());
 const reference = z.strictObject({ $ref: z.string().startsWith("#/"), summary: text.optional(), description: text.optional() });
 
+/** An object with these fields, specification extensions, and nothing else. */
 function objectOf<S extends z.ZodRawShape>(shape: S) {
-  return z.intersection(z.looseObject(shape), z.record(z.union([z.enum(Object.keys(shape) as [string, ...string[]]), z.string().startsWith("x-")]), z.unknown()));
+  return z.looseObject(shape).superRefine((value, context) => {
+    const keys = Object.keys(value).filter((key) => !Object.hasOwn(shape, key) && !key.startsWith("x-"));
+    if (keys.length > 0) context.addIssue({ code: "unrecognized_keys", keys, input: value });
+  });
 }
 
 const example = objectOf({ summary: text.optional(), description: text.optional(), value: z.unknown().optional(), externalValue: text.optional() });

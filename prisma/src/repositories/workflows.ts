@@ -91,12 +91,12 @@ export async function replaceDraft(db: ScopedDb, tenantId: string, id: string, g
 }
 
 /**
- * Locks a workflow for publishing: one publish at a time.
+ * Locks a workflow for publishing: one publish at a time. Intake, whose executions refer to the workflow, goes on meanwhile.
  * @param db of the tenant
  * @returns the draft; undefined when the tenant has no such workflow
  */
 export async function lockDraft(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
-  const rows = await db.$queryRaw<{ draft: Json }[]>`SELECT draft FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR UPDATE`;
+  const rows = await db.$queryRaw<{ draft: Json }[]>`SELECT draft FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
   return rows[0]?.draft;
 }
 
