@@ -25,7 +25,7 @@ export interface ProcessOptions {
   readonly stopSignal?: "SIGTERM" | "SIGINT";
   /** How long it may take to stop before it is killed; 20 s unless said. */
   readonly stopTimeoutMs?: number;
-  /** Neighbours of the same group are stopped side by side; all others one after the other. */
+  /** Neighbors of the same group are stopped side by side; all others one after the other. */
   readonly group?: string;
 }
 

@@ -73,7 +73,7 @@ test("a burst of 200 deliveries over four tenants: every one ends, once, and the
     }, 50_000);
     expect(executions).toHaveLength(50);
     const calls = await client.received(`/echo/${tenant.id}/burst`);
-    expect(calls.map(({ headers }) => headers["idempotency-key"]).toSorted()).toEqual(executions.map(({ id }) => `${id}:call:0`).toSorted());
+    expect(calls.map(({ headers }) => String(headers["idempotency-key"])).toSorted()).toEqual(executions.map(({ id }) => `${id}:call:0`).toSorted());
     await expectSettled(tenant, 50);
   }
   const [free] = runs;

@@ -81,7 +81,7 @@ test("/openapi.json lists every operation with its parameters, its answers and i
       const route: RouteDefinition | undefined = Object.values(ROUTES).find((candidate: RouteDefinition) => candidate.operationId === operationId);
       expect([route?.method, route?.path]).toEqual([method, path]);
       const inPath = parameters.flatMap((parameter) => ("in" in parameter && parameter.in === "path" && parameter.required === true ? [parameter.name] : []));
-      expect(inPath.toSorted()).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).toSorted());
+      expect(inPath.toSorted()).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => String(name)).toSorted());
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(Object.keys(route?.responses ?? {})));
       if (route?.scope === "public") expect(security ?? []).toEqual([]);
       else expect(Object.keys(responses)).toContain("401");

@@ -65,13 +65,13 @@ test.for(["GET", "PUT", "DELETE"])("the method %s, which the webhook does not ta
 test("a body of more than 1 MiB; one of 1 MiB is taken, by a webhook of another tenant", async () => {
   const text = JSON.stringify({ text: "x".repeat(1_048_576) });
   await expectRefused(await deliver(signed, { body: text }), 413, "BODY_TOO_LARGE");
-  const neighbour = await client.createTenant();
-  const workflow = await neighbour.publish(chain(SIGNED_WEBHOOK, set("size", { last: "{{ trigger.body.last }}" })));
+  const neighbor = await client.createTenant();
+  const workflow = await neighbor.publish(chain(SIGNED_WEBHOOK, set("size", { last: "{{ trigger.body.last }}" })));
   const fits = JSON.stringify({ text: "x".repeat(1_048_576 - 24), last: 1 });
   expect(Buffer.byteLength(fits)).toBeLessThanOrEqual(1_048_576);
   const { status, executionId } = await deliver(workflow, { body: fits });
   expect(status).toBe(202);
-  expect((await neighbour.waitForStatus(executionId, "SUCCESS")).output).toMatchObject({ results: { size: { last: 1 } } });
+  expect((await neighbor.waitForStatus(executionId, "SUCCESS")).output).toMatchObject({ results: { size: { last: 1 } } });
 });
 
 test.for(['{"a":', "not json", '{"a":1}}', "{'a':1}", '{"a":NaN}'])("malformed JSON: %s", async (body) => {

@@ -23,7 +23,7 @@ export function isSecretName(name: string): boolean {
 }
 
 /**
- * Secrets that have a recognisable form in free text. Each pattern is linear in the length of the text.
+ * Secrets that have a recognizable form in free text. Each pattern is linear in the length of the text.
  * `scheme://user:password@` loses its userinfo, an authorization value its credentials, our keys everything after their prefix.
  */
 const SECRET_FORMS: readonly (readonly [RegExp, string])[] = [
@@ -32,7 +32,7 @@ const SECRET_FORMS: readonly (readonly [RegExp, string])[] = [
   [/\b(signkey-[a-z]+-|flx_[a-z]+_)[A-Za-z0-9_]{6,}/g, `$1${REDACTED}`],
 ];
 
-/** Hides secrets that have a recognisable form in `text`. */
+/** Hides secrets that have a recognizable form in `text`. */
 export function redactText(text: string): string {
   return SECRET_FORMS.reduce((result, [form, replacement]) => result.replace(form, replacement), text);
 }

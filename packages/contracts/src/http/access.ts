@@ -22,7 +22,7 @@ export const apiKeySchema = z
   .strictObject({
     id: idSchema("The key's id."),
     name: nameSchema("What it is for.", "Website"),
-    prefix: z.string().meta({ description: "The beginning of the key, to recognise it by.", example: "flx_0197a1b27c3d7e4f8a5b6c7d8e9f0a1b" }),
+    prefix: z.string().meta({ description: "The beginning of the key, to recognize it by.", example: "flx_0197a1b27c3d7e4f8a5b6c7d8e9f0a1b" }),
     scopes: z.array(scopeSchema).meta({ description: "What the key may do." }),
     createdAt: instantSchema("When it was created."),
     expiresAt: instantSchema("When it ends.").nullable(),

@@ -9,7 +9,7 @@ export type RetryClass = "never" | "transient";
 
 /**
  * `none`: running it again changes nothing outside. `keyed`: it acts outside and hands over a key that stays the same over attempts.
- * An action that its provider cannot recognise by key asks for an intent row before it acts (see `guardsRepeat`).
+ * An action that its provider cannot recognize by key asks for an intent row before it acts (see `guardsRepeat`).
  */
 export type SideEffect = "none" | "keyed";
 

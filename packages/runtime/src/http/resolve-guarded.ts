@@ -37,7 +37,7 @@ const LOCAL_NAME = /(?:^|\.)localhost\.?$/i;
 
 /**
  * Resolves `host` once and checks every answer: one address that is not public refuses them all. Literal addresses are checked too.
- * `host` must be in the form of `URL.hostname` (odd IPv4 forms already normalised; brackets around IPv6 are optional).
+ * `host` must be in the form of `URL.hostname` (odd IPv4 forms already normalized; brackets around IPv6 are optional).
  * The caller connects to the returned addresses only, which is what makes a rebinding name harmless.
  * @throws NodeError ADDRESS_REFUSED (REFUSED) or CONNECTION_FAILED (CONNECTION) when the name has no address; the reason of `signal`.
  */
