@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker}/src/**/*.test.ts", "{scripts,test/support}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"] } },
+      { test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker}/src/**/*.test.ts", "{scripts,test/support,test/docs}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"] } },
       {
         test: {
           name: "store",

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   readonly logFile: string;
   /** False only where the data may be lost, as in tests: much faster. */
   readonly isDurable: boolean;
+  /** Settings over ours, as `postgres -c` takes them. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly progress?: (text: string) => void;
 }
 
@@ -165,6 +167,7 @@ function serverSettings(options: PostgresOptions): readonly string[] {
     log_timezone: "UTC",
     log_line_prefix: "%m [%p] %d ",
     ...(options.isDurable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off", autovacuum_naptime: "10s" }),
+    ...options.settings,
   };
   return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }

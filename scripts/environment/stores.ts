@@ -28,19 +28,23 @@ export interface TestStores {
 export interface TestStoresOptions {
   /** Holds data and logs; made when missing. Removing it afterwards is the caller's to do. */
   readonly dir: string;
+  /** Whether PostgreSQL and Redis write to disk as they do in `npm start`; no unless said. */
+  readonly isDurable?: boolean;
+  /** Settings of PostgreSQL over the usual ones. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
   readonly onUnexpectedExit?: (process: ManagedProcess, exit: ProcessExit) => void;
 }
 
-/** Starts a PostgreSQL (fsync off) and a Redis of their own on free ports, so that nothing of this machine is touched. */
+/** Starts a PostgreSQL (fsync off unless durable) and a Redis of their own on free ports, so that nothing of this machine is touched. */
 export async function startTestStores(options: TestStoresOptions): Promise<TestStores> {
-  const { dir, onUnexpectedExit } = options;
+  const { dir, isDurable = false, postgresSettings = {}, onUnexpectedExit } = options;
   mkdirSync(dir, { recursive: true });
   const supervisor = new Supervisor({ stateFile: join(dir, "processes.json"), ...(onUnexpectedExit === undefined ? {} : { onUnexpectedExit }) });
   try {
     const ports = await findFreePlan();
     const [postgres, redis] = await Promise.all([
-      startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(dir, "logs", "postgres.log"), isDurable: false }),
-      startRedis({ supervisor, dir: join(dir, "redis"), port: ports.redis, logFile: join(dir, "logs", "redis.log"), isDurable: false }),
+      startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(dir, "logs", "postgres.log"), isDurable, settings: postgresSettings }),
+      startRedis({ supervisor, dir: join(dir, "redis"), port: ports.redis, logFile: join(dir, "logs", "redis.log"), isDurable }),
     ]);
     await createDatabase(postgres.urlOf("postgres"), "fluxo");
     await createDatabase(postgres.urlOf("postgres"), "inngest");

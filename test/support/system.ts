@@ -33,13 +33,14 @@ export interface System {
   readonly strangerKey: string;
   readonly logDir: string;
   readonly stores: TestStores;
+  readonly inngest: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
   pid(name: ServiceName): number;
   /** Ends a service with SIGKILL and waits until it is gone. */
   kill(name: ServiceName): Promise<void>;
   /** Asks a service to stop with SIGTERM and waits until it is gone. Returns its exit code; null when it was killed for being too slow. */
   terminate(name: ServiceName): Promise<number | null>;
-  /** Starts a service that was ended. */
-  start(name: ServiceName): Promise<void>;
+  /** Starts a service that was ended, with variables over those it had. */
+  start(name: ServiceName, extraEnv?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,11 +51,18 @@ export interface SystemOptions {
   readonly allowedPrivateHosts: readonly string[];
   /** Variables for all services, over the common ones. */
   readonly extraEnv?: Readonly<Record<string, string>>;
+  /** Whether stores write to disk as in `npm start`; no unless said. */
+  readonly isDurable?: boolean;
+  /** Settings of PostgreSQL over the usual ones. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** Where Inngest finds functions beside the worker's. */
+  readonly sdkUrls?: readonly string[];
 }
 
 /** Starts a system on free ports. */
 export async function startSystem(options: SystemOptions): Promise<System> {
-  const stores = await startTestStores({ dir: options.dir });
+  const { dir, isDurable = false, postgresSettings = {} } = options;
+  const stores = await startTestStores({ dir, isDurable, postgresSettings });
   try {
     return await startOn(stores, options);
   } catch (error) {
@@ -70,7 +78,7 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
   const eventKey = randomBytes(16).toString("hex");
   const [binary, inngestRedis] = await Promise.all([
     stores.findInngest(),
-    startRedis({ supervisor, dir: join(options.dir, "inngest-redis"), port: ports.inngestRedis, logFile: join(logDir, "inngest-redis.log"), isDurable: false, name: "inngest-redis" }),
+    startRedis({ supervisor, dir: join(options.dir, "inngest-redis"), port: ports.inngestRedis, logFile: join(logDir, "inngest-redis.log"), isDurable: options.isDurable ?? false, name: "inngest-redis" }),
     migrate({ databaseUrl: stores.databaseUrl, appPassword: TEST_PASSWORDS.app, systemPassword: TEST_PASSWORDS.system }),
   ]);
   const settings: ProductSettings = {
@@ -99,7 +107,7 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
     dir: join(options.dir, "inngest"),
     signingKey,
     eventKey,
-    sdkUrls: [`${serviceUrl(ports.worker)}/api/inngest`],
+    sdkUrls: [`${serviceUrl(ports.worker)}/api/inngest`, ...(options.sdkUrls ?? [])],
     logFile: join(logDir, "inngest.log"),
   });
   const serviceOptions = { supervisor, settings, ports: servicePorts(ports), logDir, ...(options.extraEnv === undefined ? {} : { extraEnv: options.extraEnv }) };
@@ -119,6 +127,7 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
     strangerKey: stranger.adminKey,
     logDir,
     stores,
+    inngest: { url: serviceUrl(ports.inngest), eventKey, signingKey },
     pid: (name) => processes[name].pid,
     kill: async (name) => {
       process.kill(processes[name].pid, "SIGKILL");
@@ -128,8 +137,8 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
       await supervisor.stop(processes[name]);
       return (await processes[name].exited).code;
     },
-    start: async (name) => {
-      processes[name] = await startService(name, serviceOptions);
+    start: async (name, extraEnv = {}) => {
+      processes[name] = await startService(name, { ...serviceOptions, extraEnv: { ...serviceOptions.extraEnv, ...extraEnv } });
       if (name === "worker") await syncWorker(services.urls.worker);
     },
     stop: () => stores.stop(),

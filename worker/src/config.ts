@@ -2,7 +2,8 @@ import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
 import { intVariable, loadConfig, urlVariable } from "@fluxo/runtime/config/load";
 import { z } from "zod";
 
-const variables = z.object({
+/** Every variable that it reads. */
+export const workerVariables = z.object({
   HOST: COMMON_VARIABLES.HOST,
   PORT: COMMON_VARIABLES.PORT,
   LOG_LEVEL: COMMON_VARIABLES.LOG_LEVEL,
@@ -11,6 +12,7 @@ const variables = z.object({
   FLUXO_SYSTEM_DATABASE_URL: COMMON_VARIABLES.FLUXO_SYSTEM_DATABASE_URL,
   REDIS_URL: COMMON_VARIABLES.REDIS_URL,
   FLUXO_REDIS_PREFIX: COMMON_VARIABLES.FLUXO_REDIS_PREFIX,
+  FLUXO_FAST_LANE: COMMON_VARIABLES.FLUXO_FAST_LANE,
   INNGEST_BASE_URL: COMMON_VARIABLES.INNGEST_BASE_URL,
   INNGEST_EVENT_KEY: COMMON_VARIABLES.INNGEST_EVENT_KEY,
   INNGEST_SIGNING_KEY: COMMON_VARIABLES.INNGEST_SIGNING_KEY,
@@ -25,9 +27,9 @@ const variables = z.object({
     .describe("How long running executions may take to finish at shutdown, before they are handed to other workers."),
 });
 
-export type WorkerConfig = z.output<typeof variables>;
+export type WorkerConfig = z.output<typeof workerVariables>;
 
 /** The worker's configuration. @throws ConfigError naming every variable at fault */
 export function workerConfig(env: NodeJS.ProcessEnv): Readonly<WorkerConfig> {
-  return loadConfig(variables, env);
+  return loadConfig(workerVariables, env);
 }

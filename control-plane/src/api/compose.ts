@@ -11,6 +11,7 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { FastLane } from "../fast-lane/fast-lane.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig } from "./config.ts";
 import type { ApiServices } from "./services.ts";
@@ -33,6 +34,9 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "commands" });
   lifecycle.onStop("redis", () => redis.disconnect());
 
+  const fastLane = new FastLane({ redis, clock: systemClock, logger, metrics });
+  if (config.FLUXO_FAST_LANE) fastLane.open();
+
   const services: ApiServices = {
     tenantDb,
     pool,
@@ -43,6 +47,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publishCancel: async (message) => {
       await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
+    handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
   };

@@ -4,6 +4,7 @@ import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
 import type pg from "pg";
+import type { HandOver } from "../fast-lane/fast-lane.ts";
 
 /** What the handlers of the admin API are given. */
 export interface ApiServices {
@@ -16,6 +17,8 @@ export interface ApiServices {
   readonly randomBytes: (size: number) => Buffer;
   /** Tells running workers of a cancel. Best effort: the flag in the row is the truth. */
   readonly publishCancel: (message: CancelMessage) => Promise<void>;
+  /** Tells the workers of a new execution, ahead of its event. */
+  readonly handOver: HandOver;
   /** Where callers reach the webhook ingress, without a trailing slash. */
   readonly publicIngressUrl: string;
   readonly logger: Logger;

@@ -2,11 +2,15 @@ import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
 import { intVariable, loadConfig, type Environment } from "@fluxo/runtime/config/load";
 import { z } from "zod";
 
-const ingressVariables = z.object({
+/** Every variable that it reads. */
+export const ingressVariables = z.object({
   HOST: COMMON_VARIABLES.HOST,
   PORT: COMMON_VARIABLES.PORT,
   LOG_LEVEL: COMMON_VARIABLES.LOG_LEVEL,
   FLUXO_APP_DATABASE_URL: COMMON_VARIABLES.FLUXO_APP_DATABASE_URL,
+  REDIS_URL: COMMON_VARIABLES.REDIS_URL,
+  FLUXO_REDIS_PREFIX: COMMON_VARIABLES.FLUXO_REDIS_PREFIX,
+  FLUXO_FAST_LANE: COMMON_VARIABLES.FLUXO_FAST_LANE,
   FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
   INGRESS_BODY_MEMORY_MIB: intVariable({ min: 2, max: 4_096 })
     .default(64)

@@ -4,6 +4,7 @@ import { intake, type IntakeItem, type IntakeResult } from "@fluxo/prisma/execut
 import { DrainedError, GroupCommit, OverloadedError } from "@fluxo/runtime/group-commit";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
+import type { HandOver } from "../fast-lane/fast-lane.ts";
 import { retryOnce } from "./retry-once.ts";
 import { sqlStateOf, storeFailureOf } from "./store-failure.ts";
 
@@ -30,6 +31,8 @@ export interface RecorderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Told of new executions after their commit and before their answers. */
+  readonly handOver: HandOver;
 }
 
 /**
@@ -74,6 +77,7 @@ export class Recorder {
   async #flush(requests: readonly RecordedRequest[]): Promise<IntakeResult[]> {
     const results: IntakeResult[] = [];
     for (const part of partsByBytes(requests, BATCH_BYTES_MAX)) results.push(...(await this.#write(part.map(({ item }) => item))));
+    this.#options.handOver(requests.flatMap(({ item: { tenantId, executionId } }, index) => (results[index]?.outcome === "accepted" ? [{ tenantId, executionId }] : [])));
     return results;
   }
 

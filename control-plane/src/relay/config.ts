@@ -2,7 +2,8 @@ import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
 import { intVariable, loadConfig, type Environment } from "@fluxo/runtime/config/load";
 import { z } from "zod";
 
-const relayVariables = z.object({
+/** Every variable that it reads. */
+export const relayVariables = z.object({
   HOST: COMMON_VARIABLES.HOST,
   PORT: COMMON_VARIABLES.PORT,
   LOG_LEVEL: COMMON_VARIABLES.LOG_LEVEL,

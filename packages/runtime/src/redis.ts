@@ -7,6 +7,9 @@ import type { Logger } from "./logger.ts";
  */
 export type RedisRole = "commands" | "blocking" | "queue";
 
+/** A connection to Redis. */
+export type RedisClient = Redis;
+
 export interface RedisSettings {
   /** Start of the name of every key, without the colon. */
   readonly prefix: string;
@@ -14,6 +17,8 @@ export interface RedisSettings {
   readonly role: RedisRole;
   /** Jitter of reconnects. */
   readonly random?: () => number;
+  /** A command that hears nothing for so long ends the connection, and another one is opened. Absent: it waits. */
+  readonly silenceMs?: number;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -27,8 +32,8 @@ const MAX_RETRY_MS = 2_000;
  * in the log when the connection is lost and back. Keys get `prefix:` unless the role is `queue`; channels never do. The caller ends it with `quit()`.
  */
 export function createRedis(url: string, settings: RedisSettings): Redis {
-  const { prefix, logger, role, random = Math.random } = settings;
-  const options: ClientOptions = { ...optionsOf(role, prefix), retryStrategy: (times) => retryDelayMs(times, random()) };
+  const { prefix, logger, role, random = Math.random, silenceMs } = settings;
+  const options: ClientOptions = { ...optionsOf(role, prefix), retryStrategy: (times) => retryDelayMs(times, random()), socketTimeout: silenceMs };
   const redis = new Redis(url, options);
   let isLost = false;
   redis.on("error", (err: unknown) => {

@@ -66,6 +66,7 @@ export async function startHarness() {
     publishCancel: async (message: unknown) => {
       await redis.publish(`${PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
+    handOver: () => undefined,
     publicIngressUrl: INGRESS_URL,
     logger,
   };

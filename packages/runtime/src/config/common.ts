@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { intVariable, keyVariable, listVariable, secretVariable, urlVariable } from "./load.ts";
+import { booleanVariable, intVariable, keyVariable, listVariable, secretVariable, urlVariable } from "./load.ts";
 
 /** A TCP port to listen on; 0 lets the system choose (tests). */
 const portVariable = intVariable({ min: 0, max: 65_535 });
@@ -32,6 +32,9 @@ export const COMMON_VARIABLES = {
     .regex(/^[A-Za-z0-9_.{}-]{1,64}$/, "must be 1 to 64 letters, digits or any of _ . - { }")
     .default("fluxo")
     .describe("What the name of every key in Redis starts with; two installations on one Redis need two prefixes."),
+  FLUXO_FAST_LANE: booleanVariable()
+    .default(true)
+    .describe("on: while there is no backlog, executions are handed to the workers at once, beside their Inngest event; off: they wait for the event."),
   INNGEST_BASE_URL: urlVariable(["http", "https"]).describe("The address of the Inngest server: http://<host>:8288."),
   INNGEST_EVENT_KEY: secretVariable({ minLength: 8 })
     .refine((key) => /^[\x21-\x7e]+$/.test(key), "must hold printable characters without blanks")

@@ -50,6 +50,22 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], schema: z.ZodObject, gi
   });
 }
 
+/** A variable as documentation tells it. `fallback` is the default as text; absent for a variable that must be set. */
+export interface VariableDescription {
+  readonly name: string;
+  readonly description: string;
+  readonly fallback?: string;
+}
+
+/** The variables of a service in the order of their schema. */
+export function describeVariables(schema: z.ZodObject): VariableDescription[] {
+  return Object.entries(schema.shape).map(([name, variable]) => {
+    const isOptional = schema.safeParse({}).error?.issues.every(({ path }) => path[0] !== name) ?? true;
+    const fallback: unknown = variable instanceof z.ZodDefault ? variable.def.defaultValue : "";
+    return { name, description: describe(variable), ...(isOptional ? { fallback: String(fallback) } : {}) };
+  });
+}
+
 /** The description of a schema, or of the schema that it wraps (`optional`, `default`). */
 function describe(schema: unknown): string {
   for (let current = schema; current instanceof z.ZodType; ) {

@@ -11,7 +11,7 @@ import type { Handler } from "../../http/handler.ts";
 import { notFound } from "../not-found.ts";
 
 /** POST /v1/workflows/{workflowId}/executions */
-export const startExecution: Handler<Routes["startExecution"]> = async ({ access, params, headers, body }, { tenantDb, pool, clock, ids }) => {
+export const startExecution: Handler<Routes["startExecution"]> = async ({ access, params, headers, body }, { tenantDb, pool, clock, ids, handOver }) => {
   const { tenantId } = access;
   const triggerId = await tenantDb.withTenant(tenantId, (db) => findManualTrigger(db, tenantId, params.workflowId, body.nodeId));
   const key = headers["Idempotency-Key"];
@@ -29,6 +29,7 @@ export const startExecution: Handler<Routes["startExecution"]> = async ({ access
   const [result] = await intake(pool, [item]);
   switch (result?.outcome) {
     case "accepted":
+      handOver([{ tenantId, executionId }]);
       return { status: 202, headers: { Location: `/v1/executions/${result.executionId}` }, body: { executionId: result.executionId, duplicate: false } };
     case "duplicate":
       return { status: 200, headers: { Location: `/v1/executions/${result.executionId}` }, body: { executionId: result.executionId, duplicate: true } };
