@@ -2,8 +2,10 @@
 -- A tenant has at most `outstanding` executions released and not started; its further entries wait in the outbox, where they cost nothing.
 -- Timers (deliver_at) and wake-ups of running or waiting executions do not count as outstanding.
 -- Tenants are found by a loose index scan, so the cost follows the number of tenants with entries, not the number of entries.
-CREATE OR REPLACE FUNCTION fluxo_relay_claim(p_owner text, p_limit int, p_lease_ms int, p_outstanding int)
-RETURNS TABLE (id bigint, tenant_id uuid, execution_id uuid, concurrency_class text, event_id text, deliver_at timestamptz, created_at timestamptz)
+-- `backlog` is how many executions of the entry's tenant are released and not started already.
+DROP FUNCTION IF EXISTS fluxo_relay_claim(text, int, int, int); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_relay_claim(p_owner text, p_limit int, p_lease_ms int, p_outstanding int)
+RETURNS TABLE (id bigint, tenant_id uuid, execution_id uuid, concurrency_class text, event_id text, deliver_at timestamptz, created_at timestamptz, backlog int)
 LANGUAGE sql AS $$
   WITH RECURSIVE waiting AS (
     (SELECT o.tenant_id FROM outbox o ORDER BY o.tenant_id LIMIT 1)
@@ -11,14 +13,14 @@ LANGUAGE sql AS $$
     SELECT (SELECT o.tenant_id FROM outbox o WHERE o.tenant_id > w.tenant_id ORDER BY o.tenant_id LIMIT 1) FROM waiting w WHERE w.tenant_id IS NOT NULL
   ), room AS (
     SELECT w.tenant_id, p.weight,
-           greatest(0, p_outstanding - (SELECT count(*) FROM executions e WHERE e.tenant_id = w.tenant_id AND e.status = 'QUEUED'
-                                        AND e.released_at IS NOT NULL AND e.starved_at IS NULL))::int AS places
+           (SELECT count(*) FROM executions e WHERE e.tenant_id = w.tenant_id AND e.status = 'QUEUED' AND e.released_at IS NOT NULL AND e.starved_at IS NULL)::int AS backlog
     FROM waiting w JOIN tenants t ON t.id = w.tenant_id JOIN plans p ON p.id = t.plan_id
     WHERE w.tenant_id IS NOT NULL
   ), share AS (
-    SELECT r.tenant_id, least(r.places, greatest(1, ceil(p_limit * r.weight / sum(r.weight) OVER ()))::int) AS take FROM room r WHERE r.places > 0
+    SELECT r.tenant_id, r.backlog, least(p_outstanding - r.backlog, greatest(1, ceil(p_limit * r.weight / sum(r.weight) OVER ()))::int) AS take
+    FROM room r WHERE r.backlog < p_outstanding
   ), next AS (
-    SELECT n.tenant_id, n.id
+    SELECT n.tenant_id, n.id, s.backlog
     FROM share s CROSS JOIN LATERAL (
       SELECT o.tenant_id, o.id FROM outbox o
       WHERE o.tenant_id = s.tenant_id AND (o.claimed_until IS NULL OR o.claimed_until < clock_timestamp())
@@ -27,7 +29,7 @@ LANGUAGE sql AS $$
   )
   UPDATE outbox o SET claimed_by = p_owner, claimed_until = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0)
   FROM next WHERE o.tenant_id = next.tenant_id AND o.id = next.id
-  RETURNING o.id, o.tenant_id, o.execution_id, o.concurrency_class, o.event_id, o.deliver_at, o.created_at
+  RETURNING o.id, o.tenant_id, o.execution_id, o.concurrency_class, o.event_id, o.deliver_at, o.created_at, next.backlog
 $$;
 REVOKE ALL ON FUNCTION fluxo_relay_claim(text, int, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_relay_claim(text, int, int, int) TO fluxo_system;

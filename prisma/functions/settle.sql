@@ -46,6 +46,7 @@ GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
 --       errorCode, errorMessage, errorStack, errorNodeId }.
 -- Out:  the ids that were settled. An id that is missing was fenced: another epoch owns it, or it is no longer RUNNING.
 -- Frees the slot, settles the quota, orders the wake-up of a suspended execution and of those that waited for the slot.
+-- An execution that would be suspended although a cancel was asked for ends as CANCELED: the request would be put off until the wait is over.
 CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
@@ -91,6 +92,15 @@ BEGIN
     SELECT coalesce(array_agg(s.id), '{}'), coalesce(array_agg(s.id) FILTER (WHERE s.status <> 'WAITING'), '{}'), (SELECT count(*) FROM timers)
     INTO v_settled, v_ended, v_suspended FROM settled s;
 
+    IF v_suspended > 0 THEN
+      WITH canceled AS (
+        UPDATE executions e
+        SET status = 'CANCELED', reason = NULL, resume_at = NULL, completed_at = v_now, error_code = 'EXECUTION_CANCELED', error_message = 'The execution was canceled.'
+        WHERE e.tenant_id = v_tenant AND e.id = ANY (v_settled) AND e.status = 'WAITING' AND e.cancel_requested_at IS NOT NULL
+        RETURNING e.id
+      )
+      SELECT v_ended || coalesce(array_agg(c.id), '{}') INTO v_ended FROM canceled c;
+    END IF;
     UPDATE concurrency_slots s SET used = s.used - cardinality(v_settled) WHERE s.tenant_id = v_tenant;
     IF cardinality(v_ended) > 0 THEN
       PERFORM fluxo_settle_usage(v_tenant, v_ended);

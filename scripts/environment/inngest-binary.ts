@@ -1,14 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { findOnPath, runCommand, runOrFail } from "./commands.ts";
+import { findOnPath, runCommand } from "./commands.ts";
+import { buildWithGo, MIN_GO_MINOR, type Say, toolCacheDir } from "./go-tool.ts";
 import { messageOf, Problem } from "./problem.ts";
-import { isRunning, readStartToken } from "./process-identity.ts";
 import { childEnv } from "./state.ts";
-
-type Say = (text: string) => void;
 
 const VERSION = "1.44.0";
 const MODULE = "github.com/inngest/inngest";
@@ -16,14 +12,8 @@ const MODULE = "github.com/inngest/inngest";
 const REPLACED = "github.com/tencentcloud/tencentcloud-sdk-go@v3.0.82+incompatible=github.com/tencentcloud/tencentcloud-sdk-go@v1.0.191";
 /** A folder that the sources embed but that the module does not ship. */
 const MISSING_FOLDER = "vendor/github.com/inngest/inngest/internal/embeddocs/website/pages/docs";
-/** Go of this minor version and later fetches the toolchain that a module asks for. */
-const MIN_GO_MINOR = 21;
-const TOOLCHAIN = "1.26.4";
-
-function cacheDir(): string {
-  const base = process.env["XDG_CACHE_HOME"];
-  return join(base === undefined || base === "" ? join(homedir(), ".cache") : base, "fluxo", "inngest", `v${VERSION}`);
-}
+/** A Go that is too old fetches the toolchain that Inngest asks for. */
+const TOOLCHAIN = "go1.26.4+auto";
 
 /**
  * Finds the Inngest server: FLUXO_INNGEST_BIN, `inngest` on the PATH, the npm package, the cache outside the tree; else builds it
@@ -36,7 +26,7 @@ export async function findInngest(say: Say): Promise<string> {
     if (reason === undefined) return asked;
     throw new Problem({ what: "The Inngest server of FLUXO_INNGEST_BIN cannot be used.", why: `${asked}: ${reason}`, todo: "correct FLUXO_INNGEST_BIN, or unset it." });
   }
-  const cached = join(cacheDir(), "inngest");
+  const cached = join(toolCacheDir("inngest", VERSION), "inngest");
   const tried = ["FLUXO_INNGEST_BIN: not set"];
   const candidates = [["inngest on the PATH", findOnPath("inngest")], ["npm package inngest-cli", findInPackage()], [cached, cached]] as const;
   for (const [name, file] of candidates) {
@@ -44,16 +34,9 @@ export async function findInngest(say: Say): Promise<string> {
     if (reason === undefined && file !== undefined) return file;
     tried.push(`${name}: ${reason}`);
   }
-  const go = await findGo();
-  if (go.command === undefined) tried.push(`a build with Go: ${go.reason}`);
-  else {
-    try {
-      await build(go.command, cached, say);
-      return cached;
-    } catch (error) {
-      tried.push(`a build with Go: ${error instanceof Problem ? error.why : messageOf(error)}`);
-    }
-  }
+  const reason = await build(cached, say);
+  if (reason === undefined) return cached;
+  tried.push(`a build with Go: ${reason}`);
   throw new Problem({
     what: "The Inngest server was not found and could not be built.",
     why: tried.join("\n"),
@@ -87,76 +70,22 @@ function findInPackage(): string | undefined {
   }
 }
 
-async function findGo(): Promise<{ readonly command?: string; readonly reason: string }> {
-  const command = findOnPath("go") ?? ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"].find((file) => existsSync(file));
-  if (command === undefined) return { reason: "Go is not installed" };
-  const { stdout } = await runCommand({ command, args: ["env", "GOVERSION"], cwd: "/", env: goEnv("local") });
-  const minor = Number(/go1\.(\d+)/.exec(stdout)?.[1] ?? 0);
-  return minor >= MIN_GO_MINOR ? { command, reason: "" } : { reason: `${stdout.trim() || "this Go"} is older than 1.${MIN_GO_MINOR}` };
-}
-
-/** A Go that is too old fetches the toolchain that Inngest asks for. */
-function goEnv(toolchain: "local" | "auto"): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => /^(GOPROXY|GOSUMDB|GONOSUMDB|GOPRIVATE|GOPATH|GOMODCACHE|GOCACHE|GOMAXPROCS)$/.test(name));
-  return { ...childEnv(), ...Object.fromEntries(own), GOTOOLCHAIN: toolchain === "auto" ? `go${TOOLCHAIN}+auto` : "local", GOFLAGS: "", GOWORK: "off" };
-}
-
-/** Builds the server into the cache. Whoever comes second waits for the first; the binary appears whole, by a rename. */
-async function build(go: string, target: string, say: Say): Promise<void> {
-  const dir = dirname(target);
-  mkdirSync(dir, { recursive: true });
-  const lock = join(dir, "build.lock");
-  await takeLock(lock, say);
-  const work = mkdtempSync(join(dir, "build-"));
-  try {
-    if (existsSync(target)) return; // built by the one we waited for
-    const run = (doing: string, ...args: readonly string[]): Promise<unknown> => {
-      say(`${doing} (once; 5 to 10 minutes in all)`);
-      return runOrFail({ command: go, args, cwd: work, env: goEnv("auto") }, { what: `The build of the Inngest server stopped at: ${doing}.`, todo: "see above." });
-    };
-    await run("build: preparing", "mod", "init", "fluxo.local/inngest");
-    await run("build: preparing", "mod", "edit", "-replace", REPLACED);
-    await run("build: downloading the sources", "get", "-tool", `${MODULE}/cmd@v${VERSION}`);
-    await run("build: gathering the sources", "mod", "vendor", "-e");
-    mkdirSync(join(work, MISSING_FOLDER), { recursive: true });
-    writeFileSync(join(work, MISSING_FOLDER, "README.md"), "Placeholder.\n");
-    await run("build: compiling", "build", "-mod=vendor", "-o", "inngest", `${MODULE}/cmd`);
-    chmodSync(join(work, "inngest"), 0o755);
-    renameSync(join(work, "inngest"), target);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-    rmSync(lock, { force: true });
-  }
-}
-
-async function takeLock(lock: string, say: Say): Promise<void> {
-  for (;;) {
-    try {
-      writeFileSync(lock, JSON.stringify({ pid: process.pid, token: readStartToken(process.pid) }), { flag: "wx" });
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    }
-    const holder = readHolder(lock);
-    if (holder !== undefined && isRunning(holder)) {
-      say(`waiting for the build that another command (pid ${holder.pid}) has under way`);
-      await sleep(1000);
-    } else if (holder !== undefined || (await isOld(lock))) {
-      rmSync(lock, { force: true });
-    }
-  }
-}
-
-/** A lock that holds nothing readable is being written right now, or its writer died: one second tells. */
-async function isOld(lock: string): Promise<boolean> {
-  await sleep(1000);
-  return existsSync(lock) && readHolder(lock) === undefined;
-}
-
-function readHolder(lock: string): { readonly pid: number; readonly token: string } | undefined {
-  try {
-    return JSON.parse(readFileSync(lock, "utf8")) as { pid: number; token: string };
-  } catch {
-    return undefined;
-  }
+function build(target: string, say: Say): Promise<string | undefined> {
+  return buildWithGo({
+    title: "the Inngest server",
+    target,
+    toolchain: TOOLCHAIN,
+    duration: "5 to 10 minutes",
+    say,
+    make: async (dir, go) => {
+      await go("preparing", "mod", "init", "fluxo.local/inngest");
+      await go("preparing", "mod", "edit", "-replace", REPLACED);
+      await go("downloading the sources", "get", "-tool", `${MODULE}/cmd@v${VERSION}`);
+      await go("gathering the sources", "mod", "vendor", "-e");
+      mkdirSync(join(dir, MISSING_FOLDER), { recursive: true });
+      writeFileSync(join(dir, MISSING_FOLDER, "README.md"), "Placeholder.\n");
+      await go("compiling", "build", "-mod=vendor", "-o", "inngest", `${MODULE}/cmd`);
+      return join(dir, "inngest");
+    },
+  });
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { findInngest } from "../../scripts/environment/inngest-binary.ts";
 import { startInngest } from "../../scripts/environment/inngest.ts";
 import { findFreePlan, type PortPlan } from "../../scripts/environment/ports.ts";
 import { createDatabase, startPostgres, withClient, type PostgresServer } from "../../scripts/environment/postgres.ts";
-import { Supervisor, type ManagedProcess } from "../../scripts/environment/processes.ts";
+import { describeExit, Supervisor, type ManagedProcess } from "../../scripts/environment/processes.ts";
 import { startRedis } from "../../scripts/environment/redis.ts";
 import { bootstrapAgency, migrate, servicePorts, startService, syncWorker, urlAs, type ProductSettings, type ServiceName } from "../../scripts/environment/services.ts";
 import { TEST_PASSWORDS } from "../support/database.ts";
@@ -22,12 +22,20 @@ export const WORKERS = ["worker-1", "worker-2"] as const satisfies readonly Inst
 type Store = "postgres" | "redis" | "inngest" | "inngest-redis";
 
 export interface ChaosSystemOptions {
-  /** Data and logs. */
+  /** Data. */
   readonly dir: string;
+  /** What the processes print; stays when the data go. */
+  readonly logDir: string;
   readonly history: History;
   /** Private addresses (`host:port`) that workflows may call. */
   readonly allowedPrivateHosts: readonly string[];
   readonly progress: (text: string) => void;
+}
+
+interface Exit {
+  readonly name: string;
+  readonly pid: number;
+  readonly how: string;
 }
 
 interface Gates {
@@ -49,11 +57,14 @@ export class ChaosSystem {
   readonly ports: PortPlan;
   readonly #options: ChaosSystemOptions;
   readonly #supervisor: Supervisor;
+  readonly #exits: readonly Exit[];
   readonly #secondWorkerPort: number;
   readonly #settings: ProductSettings;
   readonly #inngestBinary: string;
   readonly #processes = new Map<Instance | Store, ManagedProcess>();
   readonly #starts = new Map<string, number>();
+  /** Process ids whose end is known. */
+  readonly #expected = new Set<number>();
   #postgres: PostgresServer;
   #workerEnv: Readonly<Record<string, string>> = {};
   /** The agency that owns the tenants. */
@@ -62,6 +73,7 @@ export class ChaosSystem {
   private constructor(parts: {
     readonly options: ChaosSystemOptions;
     readonly supervisor: Supervisor;
+    readonly exits: readonly Exit[];
     readonly ports: PortPlan;
     readonly secondWorkerPort: number;
     readonly settings: ProductSettings;
@@ -71,6 +83,7 @@ export class ChaosSystem {
   }) {
     this.#options = parts.options;
     this.#supervisor = parts.supervisor;
+    this.#exits = parts.exits;
     this.ports = parts.ports;
     this.#secondWorkerPort = parts.secondWorkerPort;
     this.#settings = parts.settings;
@@ -78,24 +91,29 @@ export class ChaosSystem {
     this.#postgres = parts.postgres;
     this.#inngestBinary = parts.inngestBinary;
     this.#processes.set("postgres", parts.postgres.process);
+    this.#starts.set("postgres", 1);
   }
 
   /** Starts everything on free ports. What was started is ended again when something does not start. */
   static async start(options: ChaosSystemOptions): Promise<ChaosSystem> {
-    const supervisor = new Supervisor({ stateFile: join(options.dir, "processes.json") });
+    const exits: Exit[] = [];
+    const supervisor = new Supervisor({
+      stateFile: join(options.dir, "processes.json"),
+      onUnexpectedExit: ({ name, pid }, exit) => exits.push({ name, pid, how: describeExit(exit) }),
+    });
     try {
-      return await ChaosSystem.#startOn(supervisor, options);
+      return await ChaosSystem.#startOn(supervisor, exits, options);
     } catch (error) {
       await supervisor.stopAll();
       throw error;
     }
   }
 
-  static async #startOn(supervisor: Supervisor, options: ChaosSystemOptions): Promise<ChaosSystem> {
-    const { dir, history, progress } = options;
+  static async #startOn(supervisor: Supervisor, exits: readonly Exit[], options: ChaosSystemOptions): Promise<ChaosSystem> {
+    const { dir, logDir, history, progress } = options;
     const [ports, more] = [await findFreePlan(), await findFreePlan()];
     progress("stores");
-    const postgres = await startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(dir, "logs", "postgres.log"), isDurable: true });
+    const postgres = await startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(logDir, "postgres.1.log"), isDurable: true });
     for (const name of ["fluxo", "inngest"]) await createDatabase(postgres.urlOf("postgres"), name);
     progress("migrations");
     await migrate({ databaseUrl: postgres.urlOf("fluxo"), appPassword: TEST_PASSWORDS.app, systemPassword: TEST_PASSWORDS.system });
@@ -121,7 +139,7 @@ export class ChaosSystem {
       nodeEnv: "test",
     };
     const inngestBinary = await findInngest(progress);
-    const system = new ChaosSystem({ options, supervisor, ports, secondWorkerPort: more.worker, settings, gates, postgres, inngestBinary });
+    const system = new ChaosSystem({ options, supervisor, exits, ports, secondWorkerPort: more.worker, settings, gates, postgres, inngestBinary });
     await Promise.all([system.startStore("redis"), system.startStore("inngest-redis")]);
     progress("Inngest");
     await system.startStore("inngest");
@@ -149,8 +167,8 @@ export class ChaosSystem {
     return this.#postgres.urlOf("postgres");
   }
 
-  isUp(part: Instance | Store): boolean {
-    return this.#processes.has(part);
+  isUp(instance: Instance): boolean {
+    return this.#processes.has(instance);
   }
 
   /** Which worker has this process id. */
@@ -164,8 +182,29 @@ export class ChaosSystem {
     if (managed === undefined) throw new Error(`${part} does not run.`);
     this.#options.history.add({ op: "killed", part, signal, pid: managed.pid });
     this.#processes.delete(part);
+    this.#expected.add(managed.pid);
     process.kill(managed.pid, signal);
     await managed.exited;
+  }
+
+  /** Processes that ended by themselves since this was asked the last time; they are started again, as an orchestrator would. */
+  async restartEnded(): Promise<readonly string[]> {
+    const told: string[] = [];
+    for (const { name, pid, how } of this.#exits.filter((exit) => !this.#expected.has(exit.pid))) {
+      this.#expected.add(pid);
+      const part = [...this.#processes].find(([, managed]) => managed.pid === pid)?.[0];
+      if (part === undefined) continue;
+      told.push(`${part} (${name}) ${how}`);
+      this.#processes.delete(part);
+      this.#options.history.add({ op: "ended", part, how });
+      await ((INSTANCES as readonly string[]).includes(part) ? this.start(part as Instance) : this.startStore(part as Store));
+    }
+    return told;
+  }
+
+  /** What a process has printed since its last start. */
+  logOf(instance: Instance): string {
+    return readFileSync(this.#processes.get(instance)?.logFile ?? "", "utf8");
   }
 
   /** Stops a process in its tracks, or lets it go on. */
@@ -185,7 +224,7 @@ export class ChaosSystem {
       supervisor: this.#supervisor,
       settings: this.#settings,
       ports,
-      logDir: join(this.#options.dir, "logs", `${instance}.${this.#countStart(instance)}`),
+      logDir: join(this.#options.logDir, `${instance}.${this.#countStart(instance)}`),
       ...(isWorker ? { extraEnv: { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } } : {}),
     });
     if (isWorker) await syncWorker(`http://127.0.0.1:${ports.worker}`);
@@ -204,8 +243,8 @@ export class ChaosSystem {
 
   /** Starts a store that was ended; resolves when it answers. `isEmpty`: nothing of what it held is left. */
   async startStore(store: Store, isEmpty = false): Promise<void> {
-    const { dir, history } = this.#options;
-    const shared = { supervisor: this.#supervisor, logFile: join(dir, "logs", `${store}.${this.#countStart(store)}.log`) };
+    const { dir, logDir, history } = this.#options;
+    const shared = { supervisor: this.#supervisor, logFile: join(logDir, `${store}.${this.#countStart(store)}.log`) };
     switch (store) {
       case "postgres":
         this.#postgres = await startPostgres({ ...shared, dir: join(dir, "postgres"), port: this.ports.postgres, isDurable: true });

@@ -108,15 +108,15 @@ export class Load {
 
   /** Sends `count` deliveries at so many a second, and further ones at `trickle` a second until `until` is fulfilled. */
   async send(count: number, perSecond: number, until: Promise<unknown> = Promise.resolve(), trickle = 2): Promise<void> {
-    let isOver = false;
-    const over = (): void => void (isOver = true);
-    void until.then(over, over);
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    void until.then(end, end);
     for (let n = 0; n < count; n += 1) {
       this.#begin();
       // Arrivals without memory: their gaps are exponentially distributed.
       await sleep((-Math.log(1 - this.#random.next()) * 1_000) / perSecond);
     }
-    while (!isOver) {
+    while (!over.signal.aborted) {
       this.#begin();
       await sleep(1_000 / trickle);
     }

@@ -7,9 +7,10 @@ import { chain, MANUAL, post, set, SIGNED_WEBHOOK } from "@fluxo/test/support/gr
 import { deliver, type HookAnswer } from "@fluxo/test/support/hooks";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { startSystem, type System } from "@fluxo/test/support/system";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 const LONG_MS = 120_000;
+const SERVICES = ["api", "ingress", "relay", "worker"] as const;
 const dir = mkdtempSync(join(tmpdir(), "fluxo-crash-"));
 let sink: Sink;
 let system: System;
@@ -20,7 +21,8 @@ beforeAll(async () => {
   system = await startSystem({
     dir,
     allowedPrivateHosts: [`127.0.0.1:${sink.port}`],
-    extraEnv: { WORKER_LEASE_MS: "3000", WORKER_STOP_DEADLINE_MS: "2500", RELAY_STALE_MS: "3000" },
+    // Without the fast lane all starts depend on the outbox and its relay, which is what these tests take apart.
+    extraEnv: { WORKER_LEASE_MS: "3000", WORKER_STOP_DEADLINE_MS: "2500", RELAY_STALE_MS: "3000", FLUXO_FAST_LANE: "false" },
   });
   client = createClient({ ...system, sinkUrl: sink.url });
 });
@@ -31,6 +33,11 @@ afterAll(async () => {
   await sink?.stop();
   if (process.env["FLUXO_KEEP_LOGS"] === undefined) rmSync(dir, { recursive: true, force: true });
   else console.log(`Logs are in ${dir}.`);
+});
+
+/** What a failed test left stopped is started, so that the next one tells of itself. */
+afterEach(async () => {
+  for (const name of SERVICES) if (!system.isRunning(name)) await system.start(name);
 });
 
 /** Keys of the requests that the sink received under a path. */
@@ -57,9 +64,9 @@ async function expectAllEnded(tenant: Tenant, ids: readonly string[]): Promise<v
 
 test("SIGKILL of the worker between a side effect and its record: the execution ends, the sink sees one key twice, what was recorded is not repeated", { timeout: LONG_MS }, async () => {
   const tenant = await client.createTenant();
-  const [first, second] = [`/echo/${tenant.id}/first`, `/slow/1500/${tenant.id}/second`];
+  const [first, second] = [`/echo/${tenant.id}/first`, `/stall/1/${tenant.id}/second`];
   const executionId = await tenant.run(chain(MANUAL, post("first", `${sink.url}${first}`), post("second", `${sink.url}${second}`), set("after", { received: "{{ second.body.received }}" })));
-  const guardedPath = `/slow/1500/${tenant.id}/guarded`;
+  const guardedPath = `/stall/1/${tenant.id}/guarded`;
   const guarded = await tenant.run(chain(MANUAL, { id: "act", type: "http.request", params: { method: "POST", url: `${sink.url}${guardedPath}`, onUncertain: "fail" } }));
   await Promise.all([waitForRequests(second, 1), waitForRequests(guardedPath, 1)]);
   await system.kill("worker");
@@ -79,7 +86,7 @@ test("SIGKILL of the worker between a side effect and its record: the execution 
 
 test("SIGTERM of the worker: what can finish does, what takes longer is handed over, what comes meanwhile waits; nothing is lost", { timeout: LONG_MS }, async () => {
   const tenant = await client.createTenant();
-  const [shortPath, longPath] = [`/slow/1200/${tenant.id}/short`, `/slow/4500/${tenant.id}/long`];
+  const [shortPath, longPath] = [`/slow/1200/${tenant.id}/short`, `/stall/1/${tenant.id}/long`];
   const [short, long] = await Promise.all([shortPath, longPath].map((path) => tenant.run(chain(MANUAL, post("call", `${sink.url}${path}`), set("after"))))) as [string, string];
   await Promise.all([waitForRequests(shortPath, 1), waitForRequests(longPath, 1)]);
   const begunAt = performance.now();
@@ -96,7 +103,7 @@ test("SIGTERM of the worker: what can finish does, what takes longer is handed o
   await system.start("worker");
   await expectAllEnded(tenant, [short, long, meanwhile]);
   expect(await epochsOf(long)).toEqual([["start", 1], ["call", 2], ["after", 2]]);
-  expect(new Set(keysAt(longPath))).toEqual(new Set([`${long}:call:0`]));
+  expect(keysAt(longPath)).toEqual([`${long}:call:0`, `${long}:call:0`]);
   expect(keysAt(shortPath)).toHaveLength(1);
 });
 

@@ -19,7 +19,8 @@ type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
  * A provider that tests talk to, told what to do by the path of the request:
  * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
  * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
- * `/redirect/<URL, encoded>` 302 to that URL · `/cut/<times>/<name>` cuts the connection so many times, then 200.
+ * `/stall/<times>/<name>` does not answer so many times, then 200 · `/cut/<times>/<name>` cuts the connection so many times, then 200 ·
+ * `/mirror/<status>/…` that status with the headers that came · `/redirect/<URL, encoded>` 302 to that URL.
  * `GET /_log?path=<prefix>` tells every request whose path starts so.
  */
 export interface Sink {
@@ -67,6 +68,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
     case "status":
       reply(Number(argument), { status: Number(argument) });
       return;
+    case "mirror":
+      reply(Number(argument), { youSent: request.headers });
+      return;
     case "flaky":
       reply(earlier < Number(argument) ? 503 : 200, echo);
       return;
@@ -78,6 +82,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
       reply(200, echo);
       return;
     case "hang":
+      return;
+    case "stall":
+      if (earlier >= Number(argument)) reply(200, echo);
       return;
     case "cut":
       if (earlier < Number(argument)) request.socket.destroy();

@@ -35,6 +35,7 @@ export interface System {
   readonly stores: TestStores;
   readonly inngest: { readonly url: string; readonly eventKey: string; readonly signingKey: string };
   pid(name: ServiceName): number;
+  isRunning(name: ServiceName): boolean;
   /** Ends a service with SIGKILL and waits until it is gone. */
   kill(name: ServiceName): Promise<void>;
   /** Asks a service to stop with SIGTERM and waits until it is gone. Returns its exit code; null when it was killed for being too slow. */
@@ -129,6 +130,7 @@ async function startOn(stores: TestStores, options: SystemOptions): Promise<Syst
     stores,
     inngest: { url: serviceUrl(ports.inngest), eventKey, signingKey },
     pid: (name) => processes[name].pid,
+    isRunning: (name) => supervisor.processes.includes(processes[name]),
     kill: async (name) => {
       process.kill(processes[name].pid, "SIGKILL");
       await processes[name].exited;

@@ -10,7 +10,7 @@ import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createRedis } from "@fluxo/runtime/redis";
+import { createRedis, type RedisClient, type RedisRole } from "@fluxo/runtime/redis";
 import express, { type Express } from "express";
 import { Inngest } from "inngest";
 import { serve } from "inngest/express";
@@ -19,8 +19,10 @@ import { workerConfig, type WorkerConfig } from "./config.ts";
 import { Engine, type EngineOptions } from "./execution/engine.ts";
 import { createExecutionStore } from "./execution/execution-store.ts";
 import { LeaseKeeper } from "./execution/lease-keeper.ts";
+import { FAST_LANE_SILENCE_MS, FastLaneTaker } from "./fast-lane/fast-lane-taker.ts";
 import { executionFunctions } from "./inngest/functions.ts";
 import { registerFunctions } from "./inngest/register.ts";
+import { responseAnnouncer } from "./response-announcer.ts";
 
 const SERVE_PATH = "/api/inngest";
 /** What a batch event may measure, with room: the events carry references only. */
@@ -45,19 +47,25 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   });
   await assertServiceRole(app, "fluxo_app");
   await assertServiceRole(system, "fluxo_system");
-  const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
-  lifecycle.onStop("redis", () => redis.disconnect());
+  const connectRedis = (name: string, role: RedisRole, silenceMs?: number): RedisClient => {
+    const client = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role, ...(silenceMs === undefined ? {} : { silenceMs }) });
+    lifecycle.onStop(`redis (${name})`, () => client.disconnect());
+    return client;
+  };
+  const redis = connectRedis("cancels", "blocking");
+  const announcements = connectRedis("announcements", "commands");
+  void announcements.connect().catch(() => undefined); // createRedis reports it and tries again
 
   const store = createExecutionStore({ pool: app, owner, leaseMs: config.WORKER_LEASE_MS, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
-  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, tools: { clock: systemClock, random: Math.random, http, metrics } };
+  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, http, metrics } };
   const engine = new Engine(engineOptions);
   leases.start();
   lifecycle.onStop("journal", () => store.drain());
   lifecycle.onStop("leases", () => leases.stop());
   lifecycle.onStop("executions", () => engine.stop(config.WORKER_STOP_DEADLINE_MS), { timeoutMs: config.WORKER_STOP_DEADLINE_MS + 1_000 });
-  await listenForCancels(redis, config.FLUXO_REDIS_PREFIX, (executionId) => leases.cancel(executionId), logger).catch((error: unknown) => {
+  void listenForCancels(redis, config.FLUXO_REDIS_PREFIX, (executionId) => leases.cancel(executionId), logger).catch((error: unknown) => {
     logger.warn({ err: error }, "cancels are heard with the heartbeat only");
   });
 
@@ -73,6 +81,12 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
     // The requests of running executions end with them; their connections are cut, and Inngest calls another worker.
     await server.close(CLOSE_DEADLINE_MS);
   });
+  if (config.FLUXO_FAST_LANE) {
+    const claimAndRun: Engine["claimAndRun"] = (tenantId, executionIds) => engine.claimAndRun(tenantId, executionIds);
+    const taker = new FastLaneTaker({ redis: connectRedis("fast lane", "blocking", FAST_LANE_SILENCE_MS), claimAndRun, clock: systemClock, logger, metrics });
+    lifecycle.onStop("fast lane", () => taker.stop());
+    taker.start();
+  }
   lifecycle.markRunning();
   logger.info({ port: server.port, owner }, "worker is up");
   void registerFunctions(new URL(SERVE_PATH, `http://127.0.0.1:${server.port}`).href, systemClock, logger, registration.signal);

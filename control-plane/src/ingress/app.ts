@@ -2,11 +2,15 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import express, { type Express, type NextFunction, type Request, type Response, type Router } from "express";
+import type { HookResponse } from "./hook.ts";
 import { sendJson, sendProblem } from "./problem.ts";
 import { CallerGoneError } from "./read-body.ts";
-import { receive, type ReceiveOptions } from "./receive.ts";
+import { receive, type ReceiveOptions, type Received } from "./receive.ts";
+import { ExecutionEndedError, sendAnswer, toAnswer } from "./responses/answer.ts";
+import type { WaitingRoom } from "./responses/waiting-room.ts";
 
 export interface IngressAppOptions extends ReceiveOptions {
+  readonly waitingRoom: WaitingRoom;
   readonly health: Router;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -43,18 +47,38 @@ async function answerHook(request: Request, response: Response, options: Ingress
   const requestId = requestIdOf(request, options);
   try {
     const { token } = request.params;
-    const receipt = await receive(request, typeof token === "string" ? token : "", options);
+    const received = await receive(request, typeof token === "string" ? token : "", options);
+    const { hook, receipt } = received;
     (receipt.duplicate ? metrics.ingressDuplicates : metrics.ingressAccepted).inc();
-    sendJson(response, receipt.duplicate ? 200 : 202, requestId, receipt);
+    if (hook.response.mode === "immediate") sendJson(response, receipt.duplicate ? 200 : 202, requestId, receipt);
+    else await answerLater(received, hook.response, response, requestId, options);
   } catch (error) {
     if (error instanceof CallerGoneError) return;
     const refusal = toRequestError(error, options);
-    metrics.ingressRefused.inc({ code: refusal.code });
+    if (!(refusal instanceof ExecutionEndedError)) metrics.ingressRefused.inc({ code: refusal.code });
     sendProblem(response, refusal, requestId);
   }
   const method = NAMED_METHODS.has(request.method) ? request.method : "other";
   metrics.httpRequests.inc({ method, route: HOOK_ROUTE, status: response.statusCode });
   metrics.httpRequestDuration.observe({ method, route: HOOK_ROUTE }, (performance.now() - startedAt) / 1_000);
+}
+
+/** Answers with the execution's response, or as an immediate hook does when there is none in time. A caller that went away is not answered. */
+async function answerLater(
+  { hook, receipt }: Received,
+  { mode, timeoutSeconds }: Exclude<HookResponse, { mode: "immediate" }>,
+  response: Response,
+  requestId: string,
+  { waitingRoom }: IngressAppOptions,
+): Promise<void> {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort();
+  response.once("close", () => gone.abort());
+  const awaited = { tenantId: hook.tenantId, executionId: receipt.executionId, mode };
+  const found = await waitingRoom.wait(awaited, { timeoutMs: timeoutSeconds * 1_000, signal: gone.signal, isEarlier: receipt.duplicate });
+  if (gone.signal.aborted) throw new CallerGoneError("The caller left before its answer.");
+  if (found === undefined) sendJson(response, 202, requestId, receipt);
+  else sendAnswer(response, toAnswer(awaited, found), receipt.executionId, requestId);
 }
 
 /** Express itself throws for a path that cannot be decoded, with a status of its own. */

@@ -1,4 +1,5 @@
 import { resolveHook } from "@fluxo/prisma/access/hooks";
+import { readResponses } from "@fluxo/prisma/executions/responses";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
@@ -7,16 +8,22 @@ import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createRedis, type RedisClient, type RedisRole } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { FastLane } from "../fast-lane/fast-lane.ts";
 import { createIngressApp } from "./app.ts";
 import { loadIngressConfig, type IngressConfig } from "./config.ts";
 import { toWebhookHook } from "./hook.ts";
 import { HookDirectory } from "./hook-directory.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Recorder } from "./recorder.ts";
+import { listenForResponses } from "./responses/response-listener.ts";
+import { WaitingRoom } from "./responses/waiting-room.ts";
 
-/** Two statements of intake, the look-up of hooks, health. */
-const POOL_MAX = 5;
+/** Two statements of intake, the look-up of hooks and of responses, health. */
+const POOL_MAX = 6;
+/** Largest results that answer a caller, as text. */
+const RESULTS_BYTES_MAX = 1_048_576;
 const HOOK_TTL_MS = 1_000;
 const HOOK_ENTRIES_MAX = 10_000;
 const MIB = 1_048_576;
@@ -60,7 +67,19 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
     ttlMs: HOOK_TTL_MS,
     entriesMax: HOOK_ENTRIES_MAX,
   });
-  const recorder = new Recorder({ db, clock: systemClock, logger, metrics });
+  const redis = (role: RedisRole): RedisClient => {
+    const client = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role });
+    lifecycle.onStop(`redis (${role})`, () => client.disconnect());
+    return client;
+  };
+  const fastLane = new FastLane({ redis: redis("commands"), clock: systemClock, logger, metrics });
+  if (config.FLUXO_FAST_LANE) fastLane.open();
+  const waitingRoom = new WaitingRoom({ read: (awaited) => readResponses(db, awaited, RESULTS_BYTES_MAX), clock: systemClock, logger, metrics });
+  waitingRoom.start();
+  void listenForResponses(redis("blocking"), config.FLUXO_REDIS_PREFIX, (executionId) => waitingRoom.tell(executionId), logger).catch((error: unknown) => {
+    logger.warn({ err: error }, "responses are looked for without being told");
+  });
+  const recorder = new Recorder({ db, clock: systemClock, logger, metrics, handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined });
   lifecycle.onStop("intake", () => recorder.drain());
   const health = healthRouter({
     checks: [{ name: "postgres", check: () => db.query("SELECT 1") }],
@@ -69,11 +88,13 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
     onChange: (change) => logger.warn(change, "readiness changed"),
   });
   const budget = new MemoryBudget(config.INGRESS_BODY_MEMORY_MIB * MIB);
-  const app = createIngressApp({ hooks, recorder, budget, ids: uuidV7, clock: systemClock, health, logger, metrics });
+  const app = createIngressApp({ hooks, recorder, waitingRoom, budget, ids: uuidV7, clock: systemClock, health, logger, metrics });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop("http server", async () => {
     const { abortedRequests } = await server.close(CLOSE_DEADLINE_MS);
     if (abortedRequests > 0) logger.warn({ abortedRequests }, "requests were cut off");
   });
+  // Before the server's stop, which waits for every answer.
+  lifecycle.onStop("waiting callers", () => waitingRoom.close());
   return server.port;
 }

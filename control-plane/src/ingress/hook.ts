@@ -3,8 +3,12 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { catalog } from "@fluxo/nodes/catalog";
 import type { Hook } from "@fluxo/prisma/access/hooks";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
+import type { z } from "zod";
 import { createAuthenticator } from "./authentication/authenticator.ts";
 import type { Authenticator, HookAuthentication } from "./authentication/contract.ts";
+
+/** What callers of a hook are answered, and when. */
+export type HookResponse = z.output<(typeof catalog)["trigger.webhook"]["params"]>["response"];
 
 /** A webhook trigger, ready to serve requests. */
 export interface WebhookHook {
@@ -16,6 +20,7 @@ export interface WebhookHook {
   readonly deliveryIdHeader: string | undefined;
   /** Headers that carry credentials or signatures of this hook. They are never recorded. */
   readonly secretHeaders: ReadonlySet<string>;
+  readonly response: HookResponse;
 }
 
 const ALL_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
@@ -32,9 +37,9 @@ export function toWebhookHook(hook: Hook, box: SecretBox, report: HookDefectRepo
   const parsed = catalog["trigger.webhook"].params.safeParse(hook.config);
   if (!parsed.success) {
     report({ tenantId, triggerId, err: parsed.error });
-    return { tenantId, triggerId, methods: ALL_METHODS, authenticate: refuseWith("INTERNAL"), deliveryIdHeader: undefined, secretHeaders: new Set() };
+    return { tenantId, triggerId, methods: ALL_METHODS, authenticate: refuseWith("INTERNAL"), deliveryIdHeader: undefined, secretHeaders: new Set(), response: { mode: "immediate" } };
   }
-  const { methods, authentication, deliveryIdHeader } = parsed.data;
+  const { methods, authentication, deliveryIdHeader, response } = parsed.data;
   return {
     tenantId,
     triggerId,
@@ -42,6 +47,7 @@ export function toWebhookHook(hook: Hook, box: SecretBox, report: HookDefectRepo
     authenticate: openAuthenticator(hook, authentication, box, report),
     deliveryIdHeader: deliveryIdHeader ?? (authentication.mode === "standard" ? "webhook-id" : undefined),
     secretHeaders: secretHeadersOf(authentication),
+    response,
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { createConnection } from "node:net";
 import { resolveHook } from "@fluxo/prisma/access/hooks";
+import { readResponses } from "@fluxo/prisma/executions/responses";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
@@ -16,6 +17,7 @@ import { toWebhookHook } from "./hook.ts";
 import { HookDirectory } from "./hook-directory.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Recorder } from "./recorder.ts";
+import { WaitingRoom } from "./responses/waiting-room.ts";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
 
 const box = createSecretBox(Buffer.alloc(32, 7));
@@ -33,7 +35,8 @@ let recorder: Recorder;
 async function serveHooks(db: TestPool, hookTtlMs = 0): Promise<{ server: RunningServer; recorder: Recorder }> {
   const registry = createRegistry();
   const metrics = createMetrics(registry);
-  const intake = new Recorder({ db, clock: systemClock, logger, metrics });
+  const intake = new Recorder({ db, clock: systemClock, logger, metrics, handOver: () => undefined });
+  const waitingRoom = new WaitingRoom({ read: (awaited) => readResponses(db, awaited, 1_048_576), clock: systemClock, logger, metrics });
   const hooks = new HookDirectory({
     resolve: async (token) => {
       const hook = await resolveHook(db, token);
@@ -44,7 +47,7 @@ async function serveHooks(db: TestPool, hookTtlMs = 0): Promise<{ server: Runnin
     entriesMax: 100,
   });
   const health = healthRouter({ checks: [], isStopping: () => false, registry });
-  const options = { hooks, recorder: intake, budget: new MemoryBudget(8_388_608), ids: uuidV7, clock: systemClock, health, logger, metrics };
+  const options = { hooks, recorder: intake, waitingRoom, budget: new MemoryBudget(8_388_608), ids: uuidV7, clock: systemClock, health, logger, metrics };
   return { server: await listen(createIngressApp(options), { host: "127.0.0.1", port: 0 }), recorder: intake };
 }
 

@@ -30,7 +30,7 @@ describe("the occurrence key", () => {
 });
 
 describe("the hook directory", () => {
-  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, secretHeaders: new Set() };
+  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, secretHeaders: new Set(), response: { mode: "immediate" } };
   const token = (index: number): string => String(index).padStart(32, "0");
 
   function setUp(answer: (token: string) => Promise<WebhookHook | undefined> = () => Promise.resolve(hook)) {
@@ -117,8 +117,8 @@ describe("bounds", () => {
   });
 
   test("the configuration needs its own database role and the master key", () => {
-    const env = { PORT: "0", FLUXO_APP_DATABASE_URL: "postgresql://fluxo_app:app@127.0.0.1/x", FLUXO_MASTER_KEY: Buffer.alloc(32).toString("base64") };
-    expect(loadIngressConfig(env)).toMatchObject({ PORT: 0, INGRESS_BODY_MEMORY_MIB: 64 });
+    const env = { PORT: "0", FLUXO_APP_DATABASE_URL: "postgresql://fluxo_app:app@127.0.0.1/x", REDIS_URL: "redis://127.0.0.1:6379", FLUXO_MASTER_KEY: Buffer.alloc(32).toString("base64") };
+    expect(loadIngressConfig(env)).toMatchObject({ PORT: 0, INGRESS_BODY_MEMORY_MIB: 64, FLUXO_FAST_LANE: true });
     expect(() => loadIngressConfig({})).toThrow(/FLUXO_MASTER_KEY/);
   });
 });

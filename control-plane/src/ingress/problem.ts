@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Problem } from "@fluxo/contracts/http/problem";
 import { ERROR_CODES } from "@fluxo/core/errors/codes";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import { ExecutionEndedError } from "./responses/answer.ts";
 
 /** The method is not one that the hook accepts; the answer's `Allow` names those that are. */
 export class HookMethodError extends RequestError {
@@ -29,7 +30,7 @@ export function sendProblem(response: ServerResponse, error: RequestError, reque
   if (error instanceof HookMethodError) response.setHeader("allow", error.allow);
   if (error instanceof UnreadBodyError) response.setHeader("connection", "close");
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
-  const problem: Problem = {
+  const problem = {
     type: `urn:fluxo:error:${error.code}`,
     title: ERROR_CODES[error.code].title,
     status: error.status,
@@ -37,6 +38,7 @@ export function sendProblem(response: ServerResponse, error: RequestError, reque
     code: error.code,
     instance: requestId,
     ...(error.issues.length === 0 ? {} : { issues: [...error.issues] }),
-  };
-  sendJson(response, error.status, requestId, problem, "application/problem+json; charset=utf-8");
+  } satisfies Problem;
+  const extension = error instanceof ExecutionEndedError ? { executionId: error.executionId, reason: error.reason } : {};
+  sendJson(response, error.status, requestId, { ...problem, ...extension }, "application/problem+json; charset=utf-8");
 }

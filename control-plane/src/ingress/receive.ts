@@ -26,19 +26,25 @@ export interface Receipt {
   readonly duplicate: boolean;
 }
 
+/** A request that is committed, and the hook that took it. */
+export interface Received {
+  readonly hook: WebhookHook;
+  readonly receipt: Receipt;
+}
+
 /**
  * Brings one request to a hook into the store: hook, method, body, authentication, delivery id, payload, commit, in this order.
  * From the end of the body on, a caller that goes away changes nothing.
  * @throws RequestError with which the request is refused and nothing recorded; CallerGoneError
  */
-export async function receive(request: IncomingMessage, token: string, options: ReceiveOptions): Promise<Receipt> {
+export async function receive(request: IncomingMessage, token: string, options: ReceiveOptions): Promise<Received> {
   return options.budget.hold(expectedBytes(request, BODY_BYTES_MAX), async () => {
     const reader = startBody(request, BODY_BYTES_MAX);
     try {
       const hook = await findHook(token, options);
       if (!hook.methods.has(request.method ?? "")) throw new HookMethodError([...hook.methods].join(", "));
       refuseEncodedBody(request.headers["content-encoding"]);
-      return await record(request, hook, await reader.body, options);
+      return { hook, receipt: await record(request, hook, await reader.body, options) };
     } finally {
       reader.discard();
     }

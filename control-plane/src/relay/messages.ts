@@ -1,7 +1,7 @@
 import { concurrencyClassSchema, executionReleasedEvent, type ConcurrencyClass, type ExecutionReleased } from "@fluxo/contracts/events/execution-released";
 import type { OutboxEntry } from "@fluxo/prisma/relay/outbox";
 
-/** Immediate entries of one tenant in one claim from which on they are a backlog. */
+/** Executions of one tenant from which on they are a backlog: those released and not started, and the immediate entries of one claim. */
 export const BULK_THRESHOLD = 10;
 
 /** Bounds of one call of the event API, which takes 512 KB. */
@@ -31,13 +31,14 @@ const FALLBACK_CLASS = "small" satisfies ConcurrencyClass;
 
 /**
  * What is sent for the entries of one claim. Within a tenant, entries keep their order; tenants take turns, so that a flood of one does not stand
- * before the others. `bulk` is set on immediate entries of a tenant with a backlog in this claim, and never on a timer.
+ * before the others. `bulk` is set on immediate entries of a tenant with a backlog, and never on a timer.
  */
 export function toMessages(entries: readonly OutboxEntry[]): Message[] {
   const byTenant = Map.groupBy(entries.toSorted(byId), (entry) => entry.tenantId);
   const bulkTenants = new Set<string>();
   for (const [tenantId, own] of byTenant) {
-    if (own.filter((entry) => entry.deliverAt === null).length >= BULK_THRESHOLD) bulkTenants.add(tenantId);
+    const immediate = own.filter((entry) => entry.deliverAt === null).length;
+    if (immediate + (own[0]?.backlog ?? 0) >= BULK_THRESHOLD) bulkTenants.add(tenantId);
   }
   return cut(takeTurns([...byTenant.values()]), (entry) => toEvent(entry, bulkTenants.has(entry.tenantId)));
 }

@@ -11,7 +11,7 @@ for (const type of types) {
 
 describe("the catalog", () => {
   test("has the first node types", () => {
-    expect(types.toSorted()).toEqual(["delay", "http.request", "if", "merge", "set", "stop", "switch", "trigger.manual", "trigger.webhook"]);
+    expect(types.toSorted()).toEqual(["delay", "http.request", "if", "merge", "respond", "set", "stop", "switch", "trigger.manual", "trigger.webhook"]);
   });
 
   test.each(types)("finds %s", (type) => {
@@ -32,6 +32,7 @@ describe("the catalog", () => {
       merge: 1,
       "http.request": 0,
       delay: 0,
+      respond: 0,
       stop: 0,
     });
     expect(TIERS.slice(0, 2)).toEqual(["FREE", "STARTER"]);

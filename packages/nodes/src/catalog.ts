@@ -4,6 +4,7 @@ import { delay } from "./delay/definition.ts";
 import { httpRequest } from "./http-request/definition.ts";
 import { ifNode } from "./if/definition.ts";
 import { merge } from "./merge/definition.ts";
+import { respond } from "./respond/definition.ts";
 import { set } from "./set/definition.ts";
 import { stop } from "./stop/definition.ts";
 import { switchNode } from "./switch/definition.ts";
@@ -20,6 +21,7 @@ export const catalog = {
   merge,
   "http.request": httpRequest,
   delay,
+  respond,
   stop,
 } as const satisfies Record<string, NodeDefinition>;
 

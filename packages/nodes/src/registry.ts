@@ -8,6 +8,7 @@ import { executeDelay } from "./delay/executor.ts";
 import { executeHttpRequest } from "./http-request/executor.ts";
 import { executeIf } from "./if/executor.ts";
 import { executeMerge } from "./merge/executor.ts";
+import { executeRespond } from "./respond/executor.ts";
 import { isTooDeep, MAX_JSON_DEPTH } from "./schemas/json.ts";
 import { executeSet } from "./set/executor.ts";
 import { executeStop } from "./stop/executor.ts";
@@ -30,6 +31,7 @@ const executors: Executors = {
   merge: executeMerge,
   "http.request": executeHttpRequest,
   delay: executeDelay,
+  respond: executeRespond,
   stop: executeStop,
 };
 

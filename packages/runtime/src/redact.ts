@@ -29,7 +29,7 @@ export function isSecretName(name: string): boolean {
 const SECRET_FORMS: readonly (readonly [RegExp, string])[] = [
   [/:\/\/[^\s/@"'\\]+@/g, `://${REDACTED}@`],
   [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${REDACTED}`],
-  [/\b(signkey-[a-z]+-|flx_[a-z]+_)[A-Za-z0-9_]{6,}/g, `$1${REDACTED}`],
+  [/\b(signkey-[a-z]+-|flx_[a-z0-9]+_)[A-Za-z0-9_-]{6,}/g, `$1${REDACTED}`],
 ];
 
 /** Hides secrets that have a recognizable form in `text`. */

@@ -10,6 +10,8 @@ export interface OutboxEntry {
   /** Future time of the event; null for now. */
   readonly deliverAt: Date | null;
   readonly createdAt: Date;
+  /** Executions of its tenant that were released and not started when it was claimed. */
+  readonly backlog: number;
 }
 
 export interface RelayClaim {
@@ -28,6 +30,7 @@ interface OutboxRow {
   event_id: string;
   deliver_at: Date | null;
   created_at: Date;
+  backlog: number;
 }
 
 /**
@@ -37,7 +40,7 @@ interface OutboxRow {
 export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<OutboxEntry[]> {
   const { rows } = await db.query<OutboxRow>({
     name: "fluxo_relay_claim",
-    text: "SELECT * FROM fluxo_relay_claim($1, $2, $3, $4)",
+    text: "SELECT id, tenant_id, execution_id, concurrency_class, event_id, deliver_at, created_at, backlog FROM fluxo_relay_claim($1, $2, $3, $4)",
     values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax],
   });
   return rows.map((row) => ({
@@ -48,6 +51,7 @@ export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<Outbo
     eventId: row.event_id,
     deliverAt: row.deliver_at,
     createdAt: row.created_at,
+    backlog: row.backlog,
   }));
 }
 

@@ -21,6 +21,7 @@ let owner: pg.Pool;
 let app: pg.Pool;
 let system: pg.Pool;
 let statements = 0;
+const announced: string[] = [];
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -55,7 +56,7 @@ function createWorker(name: string, leaseMs = 10_000): Worker {
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
   const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
-  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, tools: { clock: systemClock, random: () => 0, http, metrics } }) };
+  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: (ids) => void announced.push(...ids), tools: { clock: systemClock, random: () => 0, http, metrics } }) };
 }
 
 async function execution(id: string): Promise<{ status: string; reason: string | null; output: JsonObject | null; error_code: string | null; lease_epoch: number; resume_at: Date | null }> {
@@ -253,4 +254,48 @@ test("an unwritable row fails its own execution, never its batch", async () => {
   expect(await createWorker("w10").engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 3 });
   for (const id of ids) expect(await execution(id)).toMatchObject({ status: "SUCCESS" });
   expect((await execution(ids[1] ?? "")).output).toMatchObject({ results: { last: { n: "nul \ufffd and \ufffd lone" } } });
+});
+
+test("those who wait are told when a respond node is recorded and when the execution ends, and nobody is told of other executions", async () => {
+  const graph = (response: JsonObject) => ({
+    nodes: [
+      { id: "start", type: "trigger.webhook", params: { authentication: { mode: "none" }, response } },
+      { id: "answer", type: "respond", params: { body: { ok: true } } },
+      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/300/announced` } },
+    ],
+    edges: [{ from: "start", to: "answer" }, { from: "answer", to: "slow" }],
+  });
+  const { engine } = createWorker("w11");
+  const run = async (response: JsonObject): Promise<{ early: number; all: number }> => {
+    const workflow = await seedWorkflow(owner, graph(response));
+    const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+    const told = (): number => announced.filter((other) => other === id).length;
+    const running = engine.claimAndRun(workflow.tenantId, [id]);
+    await systemClock.sleep(200);
+    const early = told();
+    const { rows } = await owner.query("SELECT output FROM node_executions WHERE execution_id = $1 AND node_id = 'answer'", [id]);
+    expect(rows).toEqual([{ output: { status: 200, headers: { "content-type": "application/json" }, body: { ok: true } } }]);
+    await running;
+    expect(await execution(id)).toMatchObject({ status: "SUCCESS" });
+    return { early, all: told() };
+  };
+  expect(await run({ mode: "immediate" })).toEqual({ early: 0, all: 0 });
+  expect(await run({ mode: "lastNode" })).toEqual({ early: 0, all: 1 });
+  expect(await run({ mode: "respondNode" })).toEqual({ early: 1, all: 2 });
+});
+
+test("those who wait are told of executions that are refused or cannot be read, and not of those that suspend", async () => {
+  const { engine } = createWorker("w12");
+  const start = { id: "start", type: "trigger.webhook", params: { authentication: { mode: "none" }, response: { mode: "lastNode" } } };
+  const inactive = await seedWorkflow(owner, { nodes: [start], edges: [] });
+  await owner.query("UPDATE workflows SET is_active = false WHERE tenant_id = $1", [inactive.tenantId]);
+  const unreadable = await seedWorkflow(owner, { nodes: [start, { id: "x", type: "unheard.of" }], edges: [{ from: "start", to: "x" }] });
+  const waiting = await seedWorkflow(owner, { nodes: [start, { id: "pause", type: "delay", params: { durationMs: 60_000 } }], edges: [{ from: "start", to: "pause" }] });
+  const told = [];
+  for (const workflow of [inactive, unreadable, waiting]) {
+    const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
+    await engine.claimAndRun(workflow.tenantId, [id]);
+    told.push([(await execution(id)).status, announced.includes(id)]);
+  }
+  expect(told).toEqual([["BLOCKED", true], ["FAILED", true], ["WAITING", false]]);
 });

@@ -3,6 +3,7 @@ import type { ErrorCode } from "@fluxo/core/errors/codes";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { normalizeMessage } from "@fluxo/core/errors/normalize";
 import type { IdSource } from "@fluxo/core/ports/clock";
+import { catalog } from "@fluxo/nodes/catalog";
 import type { ClaimedExecution } from "@fluxo/prisma/executions/claim";
 import type { Settlement } from "@fluxo/prisma/executions/settle";
 import type { Logger } from "@fluxo/runtime/logger";
@@ -12,12 +13,16 @@ import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { NodeTools } from "./node-runner.ts";
 import { VersionCache, type VersionOutcome } from "./version-cache.ts";
 
+/** Hears, after the commit, which executions have an answer for a caller that may wait for it. Neither throws nor waits. */
+export type Announce = (executionIds: readonly string[]) => void;
+
 export interface EngineOptions {
   readonly store: ExecutionStore;
   readonly leases: LeaseKeeper;
   readonly tools: NodeTools;
   readonly ids: IdSource;
   readonly logger: Logger;
+  readonly announce: Announce;
 }
 
 /** What became of a batch: counts only, small enough to be a step output. */
@@ -28,6 +33,8 @@ export interface BatchReport {
   /** Without a slot when the call ended; the next settle of the tenant wakes them. */
   readonly starved: number;
 }
+
+const RESPOND_TYPE = catalog.respond.type;
 
 /** The worker stops: it takes no more work. */
 export class EngineStoppingError extends Error {
@@ -67,6 +74,7 @@ export class Engine {
         report.claimed += claimed.length;
         report.blocked += blocked.length;
         report.skipped += skipped.length;
+        if (blocked.length > 0) this.#options.announce(blocked.map(({ executionId }) => executionId));
         for (const run of await this.#start(tenantId, claimed, claimBegunMs)) {
           running.add(run);
           void run.then(() => running.delete(run));
@@ -107,19 +115,28 @@ export class Engine {
     const { leases, logger } = this.#options;
     const { executionId, tenantId, epoch } = claimed;
     const lost = new AbortController();
+    // What cannot be read may have a caller that waits.
+    const awaited = version?.kind === "compiled" ? version.version.awaited.get(claimed.triggerNodeId) : "lastNode";
     try {
       if (version?.kind !== "compiled") throw version?.error ?? new NodeError("The version is not there.", { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" });
-      const run = new ExecutionRun(claimed, version.version, { tools: this.#options.tools, ids: this.#options.ids, record: (rows, signal) => this.#options.store.record(rows, signal) });
+      const run = new ExecutionRun(claimed, version.version, {
+        tools: this.#options.tools,
+        ids: this.#options.ids,
+        record: (rows, signal) => this.#options.store.record(rows, signal),
+        onCommitted: ({ node }) => {
+          if (awaited === "respondNode" && node.type === RESPOND_TYPE) this.#options.announce([executionId]);
+        },
+      });
       const lose = (): void => {
         lost.abort();
         run.lose();
       };
       leases.add({ tenantId, executionId, epoch, lose, cancel: () => run.cancel() }, claimBegunMs);
       const result = await run.run();
-      if (result.kind === "settle") await this.#settle(claimed, result.settlement, lost.signal);
+      if (result.kind === "settle") await this.#settle(claimed, result.settlement, awaited !== undefined, lost.signal);
     } catch (error) {
       logger.error({ err: error, executionId, tenantId }, "execution failed outside of its nodes");
-      await this.#settle(claimed, unreadable(error), lost.signal).catch((cause: unknown) => {
+      await this.#settle(claimed, unreadable(error), awaited !== undefined, lost.signal).catch((cause: unknown) => {
         logger.error({ err: cause, executionId, tenantId }, "execution could not be settled; its lease will run out");
       });
     } finally {
@@ -127,11 +144,15 @@ export class Engine {
     }
   }
 
-  async #settle(claimed: ClaimedExecution, settlement: Settlement, signal: AbortSignal): Promise<void> {
+  async #settle(claimed: ClaimedExecution, settlement: Settlement, isAwaited: boolean, signal: AbortSignal): Promise<void> {
     const { tenantId, executionId, epoch } = claimed;
     const isSettled = await this.#options.store.settle({ tenantId, executionId, epoch, settlement, payloadId: this.#options.ids.next() }, signal);
-    if (isSettled) this.#options.tools.metrics.executionsSettled.inc({ status: settlement.status });
-    else this.#options.logger.warn({ executionId, tenantId, epoch, status: settlement.status }, "settlement was fenced");
+    if (isSettled) {
+      this.#options.tools.metrics.executionsSettled.inc({ status: settlement.status });
+      if (isAwaited && settlement.status !== "WAITING") this.#options.announce([executionId]);
+    } else {
+      this.#options.logger.warn({ executionId, tenantId, epoch, status: settlement.status }, "settlement was fenced");
+    }
   }
 }
 

@@ -19,6 +19,8 @@ export interface RunDependencies {
   readonly ids: IdSource;
   /** Commits journal rows of this execution; false when it is another's by now. */
   readonly record: (rows: readonly JournalRow[], signal: AbortSignal) => Promise<boolean>;
+  /** Told of each node whose result is committed. Neither throws nor waits. */
+  readonly onCommitted: (compiled: CompiledNode) => void;
 }
 
 /** `settle`: the execution ends or waits. `lost`: another worker owns it, or the lease was handed back; nothing may be written. */
@@ -193,6 +195,7 @@ export class ExecutionRun {
     const step: ProgressStep = this.#progress.settle(compiled.node.id, outcome);
     const skipped = step.pruned.map((nodeId) => skippedRow(this.#claimed, this.#node(nodeId), this.#dependencies.ids.next()));
     if (!(await this.#record([row, ...skipped]))) return [];
+    this.#dependencies.onCommitted(compiled);
     this.#keep(compiled.node.id, row.output);
     if (row.failure !== null && row.status === "FAILED") {
       this.#failures.set(compiled.node.id, row.failure);

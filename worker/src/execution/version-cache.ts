@@ -4,7 +4,7 @@ import { NodeError } from "@fluxo/core/errors/node-error";
 import type { NodeDefinition } from "@fluxo/core/node/definition";
 import { planGraph, type Plan } from "@fluxo/core/planning/plan";
 import { retryPolicyFor, type RetryPolicy } from "@fluxo/core/retry/policy";
-import { findDefinition } from "@fluxo/nodes/catalog";
+import { catalog, findDefinition } from "@fluxo/nodes/catalog";
 
 /** A node with everything about it that does not change between executions. */
 export interface CompiledNode {
@@ -22,7 +22,12 @@ export interface CompiledNode {
 export interface CompiledVersion {
   readonly plan: Plan;
   readonly nodes: ReadonlyMap<string, CompiledNode>;
+  /** By id of a trigger node: what its callers wait for. Only triggers whose callers wait. */
+  readonly awaited: ReadonlyMap<string, AwaitedResponse>;
 }
+
+/** What the caller of a synchronous webhook waits for: the end, or a respond node. */
+export type AwaitedResponse = "lastNode" | "respondNode";
 
 /** @throws NodeError INTERNAL, EXECUTION_UNREADABLE when this worker does not know a node type or the graph cannot be planned */
 export function compileVersion(graph: Graph): CompiledVersion {
@@ -45,7 +50,17 @@ export function compileVersion(graph: Graph): CompiledVersion {
       return [node.id, compiled];
     }),
   );
-  return { plan, nodes };
+  return { plan, nodes, awaited: awaitedResponses(graph) };
+}
+
+function awaitedResponses(graph: Graph): ReadonlyMap<string, AwaitedResponse> {
+  const awaited = new Map<string, AwaitedResponse>();
+  for (const { id, type, params } of graph.nodes) {
+    if (type !== catalog["trigger.webhook"].type) continue;
+    const mode = catalog["trigger.webhook"].params.safeParse(params).data?.response.mode;
+    if (mode === "lastNode" || mode === "respondNode") awaited.set(id, mode);
+  }
+  return awaited;
 }
 
 /** What a version turned out to be: ready to run, or the reason why this worker cannot run it. */

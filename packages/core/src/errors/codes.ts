@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   HOOK_SIGNATURE_INVALID: { http: 401, audience: "caller", title: "The signature does not match the body." },
   HOOK_TIMESTAMP_REJECTED: { http: 401, audience: "caller", title: "The signed timestamp is missing or outside the tolerance." },
   DELIVERY_ID_INVALID: { http: 400, audience: "caller", title: "The delivery id header is missing, empty or too long." },
+  EXECUTION_FAILED: { http: 500, audience: "tenant", title: "The execution that the caller waited for failed." },
 
   // What is wrong with a graph
   GRAPH_WITHOUT_TRIGGER: { audience: "tenant", title: "A graph needs at least one trigger node." },
@@ -59,11 +60,11 @@ export const ERROR_CODES = {
   TEMPLATE_REFERENCE_UNKNOWN: { audience: "tenant", title: "A template names something that can never be there." },
 
   // Why an execution was refused before it started
-  WORKFLOW_INACTIVE: { audience: "tenant", title: "The workflow is not active." },
-  TENANT_SUSPENDED: { audience: "tenant", title: "The tenant is suspended." },
-  QUOTA_EXCEEDED: { audience: "tenant", title: "The plan's executions of this window are used up." },
-  NODE_NOT_IN_PLAN: { audience: "tenant", title: "The workflow uses a node type that the plan does not include." },
-  TOO_MANY_NODES: { audience: "tenant", title: "The workflow has more nodes than the plan allows." },
+  WORKFLOW_INACTIVE: { http: 409, audience: "tenant", title: "The workflow is not active." },
+  TENANT_SUSPENDED: { http: 409, audience: "tenant", title: "The tenant is suspended." },
+  QUOTA_EXCEEDED: { http: 429, audience: "tenant", title: "The plan's executions of this window are used up." },
+  NODE_NOT_IN_PLAN: { http: 409, audience: "tenant", title: "The workflow uses a node type that the plan does not include." },
+  TOO_MANY_NODES: { http: 409, audience: "tenant", title: "The workflow has more nodes than the plan allows." },
 
   // Why a node or an execution failed
   TEMPLATE_REFERENCE_MISSING: { audience: "tenant", title: "A template names a value that is not there." },
@@ -78,12 +79,12 @@ export const ERROR_CODES = {
   ADDRESS_REFUSED: { audience: "tenant", title: "The address is not a public one, so it is never called." },
   RESPONSE_TOO_LARGE: { audience: "tenant", title: "The provider's answer is larger than allowed." },
   SIDE_EFFECT_UNCERTAIN: { audience: "tenant", title: "A worker died while the node acted, and the node must not be repeated." },
-  OUTPUT_TOO_LARGE: { audience: "tenant", title: "The output of a node is larger than allowed." },
+  OUTPUT_TOO_LARGE: { http: 500, audience: "tenant", title: "The output of a node is larger than allowed." },
   OUTPUT_INVALID: { audience: "operator", title: "A node's output does not fit its own schema." },
   EXECUTION_TOO_LARGE: { audience: "tenant", title: "The outputs of the execution together are larger than allowed." },
   NODE_INTERNAL: { audience: "operator", title: "A node failed in a way that it does not know." },
   EXECUTION_UNREADABLE: { audience: "operator", title: "The recorded execution cannot be continued by this worker." },
-  EXECUTION_CANCELED: { audience: "tenant", title: "The execution was canceled." },
+  EXECUTION_CANCELED: { http: 409, audience: "tenant", title: "The execution was canceled." },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -22,7 +22,7 @@ const SECRETS: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(:\/\/)[^\s/?#]+@/g, `$1${MASK}@`],
   // JSON web tokens, and the prefixed tokens of well-known providers
   [/(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?/g, MASK],
-  [/(?<![\w-])(?:sk|pk|rk|whsec|xox[a-z]|gh[a-z]|github_pat|glpat)[_-][\w-]{8,}/g, MASK],
+  [/(?<![\w-])(?:sk|pk|rk|flx|whsec|xox[a-z]|gh[a-z]|github_pat|glpat)[_-][\w-]{8,}/g, MASK],
 ];
 
 /**

@@ -28,6 +28,23 @@ const hmacSchema = z
 
 const standardSchema = z.strictObject({ mode: z.literal("standard") }).describe("Signed as the specification of Standard Webhooks has it.");
 
+const timeoutSchema = z
+  .int()
+  .min(1)
+  .max(30)
+  .default(30)
+  .describe("How many seconds the caller waits; then the answer is 202 with the execution's id, and the execution goes on.");
+
+const immediateSchema = z.strictObject({ mode: z.literal("immediate") }).describe("At once: 202 with the execution's id.");
+
+const lastNodeSchema = z
+  .strictObject({ mode: z.literal("lastNode"), timeoutSeconds: timeoutSchema })
+  .describe("When the execution has ended: 200 with its result, or with all results by name when there are several.");
+
+const respondNodeSchema = z
+  .strictObject({ mode: z.literal("respondNode"), timeoutSeconds: timeoutSchema })
+  .describe("What the first `respond` node answers, as soon as it has run.");
+
 const paramsSchema = z.strictObject({
   methods: z
     .array(z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]))
@@ -41,6 +58,10 @@ const paramsSchema = z.strictObject({
   deliveryIdHeader: receivedHeaderSchema
     .optional()
     .describe("The header with the caller's id of the delivery. The same id again starts nothing: the answer names the first execution. With Standard Webhooks it is `webhook-id` unless named here."),
+  response: z
+    .discriminatedUnion("mode", [immediateSchema, lastNodeSchema, respondNodeSchema])
+    .default({ mode: "immediate" })
+    .describe("What the caller is answered, and when."),
 });
 
 export type WebhookTriggerParams = z.output<typeof paramsSchema>;
@@ -53,7 +74,8 @@ export const webhookTrigger = defineNode({
 and are there for every node as \`trigger\`: \`{{ trigger.body.email }}\`.
 
 The secret of the modes \`header\`, \`hmac\` and \`standard\` is not a parameter: it is kept encrypted beside the trigger.
-A caller that retries should send an id of its delivery, named by \`deliveryIdHeader\`; then the retry starts no second execution.`,
+A caller that retries should send an id of its delivery, named by \`deliveryIdHeader\`; then the retry starts no second execution.
+With \`response\` the caller waits for the outcome, at most 30 s; see [webhooks](../webhooks.md).`,
   tier: "FREE",
   params: paramsSchema,
   output: jsonObjectSchema.describe("The received request."),
@@ -75,6 +97,10 @@ A caller that retries should send an id of its delivery, named by \`deliveryIdHe
     {
       title: "A signature over timestamp and body, at most a minute old",
       params: { authentication: { mode: "hmac", header: "X-Signature", encoding: "base64", timestampHeader: "X-Timestamp", toleranceSeconds: 60 } },
+    },
+    {
+      title: "The caller waits for the answer of a respond node",
+      params: { authentication: { mode: "header", header: "X-Api-Key" }, response: { mode: "respondNode", timeoutSeconds: 10 } },
     },
     { title: "Standard Webhooks", params: { authentication: { mode: "standard" } } },
   ],

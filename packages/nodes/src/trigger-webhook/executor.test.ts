@@ -10,7 +10,8 @@ test("trigger.webhook gives the received request", async () => {
 
 describe("the parameters of a webhook", () => {
   test("have defaults, but none for the authentication", () => {
-    expect(webhookTrigger.params.parse({ authentication: { mode: "none" } })).toEqual({ methods: ["POST"], authentication: { mode: "none" } });
+    expect(webhookTrigger.params.parse({ authentication: { mode: "none" } })).toEqual({ methods: ["POST"], authentication: { mode: "none" }, response: { mode: "immediate" } });
+    expect(webhookTrigger.params.parse({ authentication: { mode: "none" }, response: { mode: "lastNode" } }).response).toEqual({ mode: "lastNode", timeoutSeconds: 30 });
     expect(webhookTrigger.params.safeParse({}).error?.issues).toMatchObject([{ path: ["authentication"] }]);
   });
 
@@ -20,6 +21,7 @@ describe("the parameters of a webhook", () => {
       methods: ["POST"],
       authentication: { mode: "hmac", header: "x-signature", algorithm: "sha256", encoding: "hex", timestampHeader: "x-time", toleranceSeconds: 300 },
       deliveryIdHeader: "x-delivery",
+      response: { mode: "immediate" },
     });
   });
 
@@ -31,6 +33,9 @@ describe("the parameters of a webhook", () => {
     ["no method", { methods: [], authentication: { mode: "none" } }],
     ["a method twice", { methods: ["GET", "GET"], authentication: { mode: "none" } }],
     ["a method that hooks do not have", { methods: ["HEAD"], authentication: { mode: "none" } }],
+    ["a caller that waits for ever", { authentication: { mode: "none" }, response: { mode: "lastNode", timeoutSeconds: 31 } }],
+    ["a time-out of a mode that has none", { authentication: { mode: "none" }, response: { mode: "immediate", timeoutSeconds: 1 } }],
+    ["an unknown way to answer", { authentication: { mode: "none" }, response: { mode: "stream" } }],
     ["a tolerance of none", { authentication: { mode: "hmac", header: "x", encoding: "hex", toleranceSeconds: 0 } }],
   ])("refuse %s", (_what, params) => {
     expect(webhookTrigger.params.safeParse(params).success).toBe(false);

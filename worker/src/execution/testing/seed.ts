@@ -25,11 +25,17 @@ export interface SeededWorkflow {
 
 /** Writes an agency, a tenant and a published workflow as the owner. Its trigger node is `start`. */
 export async function seedWorkflow(owner: pg.Pool, graph: z.input<typeof graphSchema>, planId: string = PLAN.PRO): Promise<SeededWorkflow> {
-  const parsed = graphSchema.parse(graph);
-  const [agencyId, tenantId, workflowId, versionId, triggerId] = Array.from({ length: 5 }, () => randomUUID()) as [string, string, string, string, string];
+  const [agencyId, tenantId] = [randomUUID(), randomUUID()];
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
   await owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, 'Tenant')", [tenantId, agencyId, planId]);
-  await owner.query("INSERT INTO workflows (tenant_id, id, name, is_active, draft) VALUES ($1, $2, 'Workflow', true, $3)", [tenantId, workflowId, JSON.stringify(parsed)]);
+  return addWorkflow(owner, tenantId, graph);
+}
+
+/** Writes a published workflow of a tenant as the owner. Its trigger node is `start`. */
+export async function addWorkflow(owner: pg.Pool, tenantId: string, graph: z.input<typeof graphSchema>): Promise<SeededWorkflow> {
+  const parsed = graphSchema.parse(graph);
+  const [workflowId, versionId, triggerId] = [randomUUID(), randomUUID(), randomUUID()];
+  await owner.query("INSERT INTO workflows (tenant_id, id, name, is_active, draft) VALUES ($1, $2, $3, true, $4)", [tenantId, workflowId, `Workflow ${workflowId}`, JSON.stringify(parsed)]);
   await owner.query(
     "INSERT INTO workflow_versions (tenant_id, id, workflow_id, number, graph, content_hash, node_count, node_types) VALUES ($1, $2, $3, 1, $4, $5, $6, $7)",
     [tenantId, versionId, workflowId, JSON.stringify(parsed), graphHash(parsed), parsed.nodes.length, [...new Set(parsed.nodes.map(({ type }) => type))]],

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { startBench, type Bench } from "./environment.ts";
+import { formatTable, toRow, type MeasuredRow } from "./report.ts";
+import { burst } from "./scenarios/burst.ts";
+import { fairness } from "./scenarios/fairness.ts";
+import { ingress } from "./scenarios/ingress.ts";
+import { idle } from "./scenarios/latency.ts";
+import { chains, parallel } from "./scenarios/overhead.ts";
+import type { Scenario } from "./scenarios/scenario.ts";
+import { statements } from "./scenarios/statements.ts";
+
+/** Every part, in the order in which they run. */
+export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, chains, parallel, statements, fairness];
+
+export interface BenchRun {
+  readonly scenarios: readonly Scenario[];
+  /** How often each side is measured, in turns. */
+  readonly rounds: number;
+  /** Where the rows go as JSON. */
+  readonly jsonFile: string | undefined;
+  /** Where the services leave CPU profiles. */
+  readonly profileDir: string | undefined;
+  readonly print: (text: string) => void;
+  /** Told how everything is stopped, as soon as there is something to stop. */
+  readonly onStarted: (stop: () => Promise<void>) => void;
+}
+
+/** Runs the scenarios and prints their rows. @returns whether every goal was met */
+export async function runBench(run: BenchRun): Promise<boolean> {
+  const { print } = run;
+  const begun = performance.now();
+  const elapsed = (): string => `${Math.round((performance.now() - begun) / 1_000)} s`;
+  print(`${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown kind"}, load ${loadavg().map((load) => load.toFixed(1)).join(" ")}, Node ${process.version}`);
+  const dir = mkdtempSync(join(tmpdir(), "fluxo-bench-"));
+  const bench = await startBench({ dir, profileDir: run.profileDir, print });
+  let isStopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (isStopped ??= bench.stop().finally(() => rmSync(dir, { recursive: true, force: true })));
+  run.onStarted(stop);
+  const rows: MeasuredRow[] = [];
+  try {
+    print(`started after ${elapsed()}`);
+    for (const scenario of run.scenarios) rows.push(...(await measure(bench, scenario, run)));
+  } finally {
+    await stop();
+  }
+  print(`\nMedians of ${run.rounds} rounds, in brackets the lowest and the highest; ${elapsed()} in all; load ${loadavg().map((load) => load.toFixed(1)).join(" ")}.\n\n${formatTable(rows)}`);
+  if (run.jsonFile !== undefined) writeFileSync(run.jsonFile, `${JSON.stringify(rows.map(({ row }) => row), null, 2)}\n`);
+  return rows.every(({ row }) => row.met !== false);
+}
+
+async function measure(bench: Bench, scenario: Scenario, { rounds, print }: BenchRun): Promise<readonly MeasuredRow[]> {
+  const begun = performance.now();
+  print(`\n${scenario.title}`);
+  const rows = (await scenario.run(bench, rounds)).map(toRow);
+  for (const { row } of rows) print(`  ${row.name}: ${row.value} ${row.unit}${row.baseline === null ? "" : `, baseline ${row.baseline}, ratio ${row.ratio}`}${row.goal === null ? "" : `, goal ${row.goal}: ${row.met === true ? "met" : "NOT met"}`}`);
+  print(`  (${((performance.now() - begun) / 1_000).toFixed(0)} s)`);
+  return rows;
+}

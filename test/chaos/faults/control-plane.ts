@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Exchange, HttpGate } from "../http-gate.ts";
+import type { Instance } from "../system.ts";
+import type { Fault, FaultContext } from "./fault.ts";
+
+const KILLS = 3;
+const HIT_WITHIN_MS = 30_000;
+
+/** Kills a process at the moment in which an answer has arrived at the gate and nobody has learned of it, again and again. */
+async function killAtAnswer(context: FaultContext, victim: Instance, gate: HttpGate, isMeant: (exchange: Exchange) => boolean): Promise<void> {
+  const { system, random, history } = context;
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const hit = Promise.withResolvers<undefined>();
+    let isHit = false;
+    gate.intercept(async (exchange) => {
+      if (!isMeant(exchange)) return "pass";
+      if (!isHit) {
+        isHit = true;
+        history.add({ op: "withheld", ...exchange, path: exchange.path.split("/").slice(0, 2).join("/") });
+        await system.kill(victim);
+        hit.resolve(undefined);
+      }
+      return "drop";
+    });
+    const late = AbortSignal.timeout(HIT_WITHIN_MS);
+    late.addEventListener("abort", () => hit.reject(new Error(`Nothing to withhold came within ${HIT_WITHIN_MS} ms.`)));
+    try {
+      await hit.promise;
+    } finally {
+      gate.intercept(undefined);
+    }
+    await sleep(random.between(200, 800));
+    await system.start(victim);
+    context.back();
+  }
+}
+
+/** Processes of the control plane that die between what they did and who should learn of it. */
+export const controlPlaneFaults: readonly Fault[] = [
+  {
+    name: "relay-killed-between-send-and-mark",
+    description: "SIGKILL of the relay, three times, when Inngest has taken its events and the relay has not heard of it",
+    run: (context) => killAtAnswer(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === 200),
+  },
+  {
+    name: "ingress-killed-between-commit-and-answer",
+    description: "SIGKILL of the ingress, three times, when a delivery is committed and its sender has no answer; senders repeat with their delivery ids",
+    run: (context) => killAtAnswer(context, "ingress", context.system.gates.ingress, ({ path, status }) => path.startsWith("/hooks/") && status === 202),
+  },
+];
