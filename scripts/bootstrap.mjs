@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, "node_modules", ".fluxo-lock");
 const nodeBinary = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
-const COMMANDS = ["start", "test", "reset", "bench"];
+const COMMANDS = ["start", "test", "reset", "bench", "chaos", "load"];
 const MIN_NODE_MAJOR = 20;
 
 /** Prints what failed, why and what to do, and ends the process. */
@@ -161,7 +161,7 @@ function handOver(command, args) {
 
 const [command, ...args] = process.argv.slice(2);
 if (!COMMANDS.includes(command)) {
-  fail(`Unknown command: ${command ?? "(none)"}`, "scripts/bootstrap.mjs runs one of the commands below.", `use one of: ${COMMANDS.join(", ")} (npm start, npm test, npm run reset, npm run bench)`);
+  fail(`Unknown command: ${command ?? "(none)"}`, "scripts/bootstrap.mjs runs one of the commands below.", `use one of: ${COMMANDS.join(", ")} (npm start, npm test, npm run reset, npm run bench, npm run test:chaos, npm run test:load)`);
 }
 if (Number(process.versions.node.split(".")[0]) < MIN_NODE_MAJOR) {
   fail(`Node ${process.versions.node} is too old.`, `Fluxo needs Node >= ${MIN_NODE_MAJOR} to set itself up (it then runs on Node 24 from npm).`, "install a current Node.js from https://nodejs.org, then type the same command again.");

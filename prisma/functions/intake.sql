@@ -1,24 +1,25 @@
--- fluxo_intake(rows): the one door by which occurrences become executions (I1, I2).
--- In:   a JSON array of { idx, tenantId, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt };
---       rows may belong to many tenants: each tenant's rows are written under that tenant's row-level security.
--- Out:  one row per element: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
+-- fluxo_intake(groups): the one door by which occurrences become executions (I1, I2).
+-- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt };
+--       Each tenant's rows are written under that tenant's row-level security.
+-- Out:  one row per row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
 --       fingerprint; the id of the first) or gone (no such enabled trigger with a published version).
 -- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
-CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
+DROP FUNCTION IF EXISTS fluxo_intake(jsonb); -- CREATE OR REPLACE renames no parameter
+CREATE FUNCTION fluxo_intake(p_groups jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_outer text := current_setting('app.tenant_id', true);
   v_tenant uuid;
+  v_rows jsonb;
 BEGIN
-  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
 
     WITH given AS (
-      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r("tenantId" uuid, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
+      SELECT r.* FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
                                                       "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz)
-      WHERE r."tenantId" = v_tenant
     ), target AS (
       SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, p.concurrency_class
       FROM given g
@@ -52,9 +53,8 @@ BEGIN
                 WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'
                 ELSE 'duplicate' END,
            o.execution_id
-    FROM jsonb_to_recordset(p_rows) AS r("idx" int, "tenantId" uuid, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "fingerprint" text)
-    LEFT JOIN occurrences o ON o.tenant_id = v_tenant AND o.trigger_id = r."triggerId" AND o.occurrence_key = r."occurrenceKey"
-    WHERE r."tenantId" = v_tenant;
+    FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "fingerprint" text)
+    LEFT JOIN occurrences o ON o.tenant_id = v_tenant AND o.trigger_id = r."triggerId" AND o.occurrence_key = r."occurrenceKey";
   END LOOP;
   PERFORM set_config('app.tenant_id', coalesce(v_outer, ''), true);
   PERFORM pg_notify('fluxo_outbox', '');

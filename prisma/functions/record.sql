@@ -1,34 +1,39 @@
--- fluxo_record(rows): writes journal rows of many executions in one statement (I4, I5).
--- In:   a JSON array of { tenantId, executionId, epoch, nodeId, item, position, nodeType, nodeName, integration, status, attempt, ports,
+-- fluxo_record(groups): writes journal rows of many executions in one statement (I4, I5).
+-- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { executionId, epoch, nodeId, item, position, nodeType, nodeName, integration, status, attempt, ports,
 --       output | outputRef + outputBody + outputBytes, failure, attempts, startedAt, completedAt, resumeAt, reason }.
 -- Out:  the ids of the fenced executions: their lease ran out or belongs to a later epoch, and nothing was written for them.
 -- Fence: the execution row is share-locked while its epoch and lease are checked, so no takeover can happen between the check and the commit.
 --        A row that tells of a finished node is never overwritten. A skip may be: it follows from results, and a result that a crash lost may differ.
-CREATE OR REPLACE FUNCTION fluxo_record(p_rows jsonb)
+DROP FUNCTION IF EXISTS fluxo_record(jsonb); -- CREATE OR REPLACE renames no parameter
+CREATE FUNCTION fluxo_record(p_groups jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_tenant uuid;
+  v_rows jsonb;
+  v_ids uuid[];
+  v_epochs int[];
   v_held uuid[];
 BEGIN
-  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
+    SELECT array_agg(x.id), array_agg(x.epoch) INTO v_ids, v_epochs
+    FROM (SELECT DISTINCT r."executionId" AS id, r."epoch" AS epoch FROM jsonb_to_recordset(v_rows) AS r("executionId" uuid, "epoch" int)) x;
     WITH held AS (
       SELECT e.id FROM executions e
-      WHERE e.tenant_id = v_tenant
-        AND (e.id, e.lease_epoch) IN (SELECT (r ->> 'executionId')::uuid, (r ->> 'epoch')::int FROM jsonb_array_elements(p_rows) r WHERE (r ->> 'tenantId')::uuid = v_tenant)
+      WHERE e.tenant_id = v_tenant AND e.id = ANY (v_ids) AND e.lease_epoch = v_epochs[array_position(v_ids, e.id)]
         AND e.status = 'RUNNING' AND e.lease_until > clock_timestamp()
       ORDER BY e.id FOR SHARE
     )
     SELECT coalesce(array_agg(id), '{}') INTO v_held FROM held;
 
     WITH given AS (
-      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r(
-        "tenantId" uuid, "executionId" uuid, "epoch" int, "nodeId" text, "item" int, "position" int, "nodeType" text, "nodeName" text, "integration" text, "status" text,
+      SELECT r.* FROM jsonb_to_recordset(v_rows) AS r(
+        "executionId" uuid, "epoch" int, "nodeId" text, "item" int, "position" int, "nodeType" text, "nodeName" text, "integration" text, "status" text,
         "attempt" int, "ports" text[], "output" jsonb, "outputRef" uuid, "outputBody" jsonb, "outputBytes" int, "failure" jsonb, "attempts" jsonb,
         "startedAt" timestamptz, "completedAt" timestamptz, "resumeAt" timestamptz, "reason" text)
-      WHERE r."tenantId" = v_tenant AND r."executionId" = ANY (v_held)
+      WHERE r."executionId" = ANY (v_held)
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
       SELECT v_tenant, "outputRef", "executionId", "outputBytes", "outputBody" FROM given WHERE "outputRef" IS NOT NULL
@@ -46,8 +51,7 @@ BEGIN
     WHERE n.status IN ('RUNNING', 'WAITING', 'SKIPPED');
 
     RETURN QUERY
-    SELECT DISTINCT (r ->> 'executionId')::uuid FROM jsonb_array_elements(p_rows) r
-    WHERE (r ->> 'tenantId')::uuid = v_tenant AND (r ->> 'executionId')::uuid <> ALL (v_held);
+    SELECT x.id FROM unnest(v_ids) AS x(id) WHERE x.id <> ALL (v_held);
   END LOOP;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_record(jsonb) FROM PUBLIC;

@@ -41,36 +41,38 @@ END $$;
 REVOKE ALL ON FUNCTION fluxo_wake_starved(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
 
--- fluxo_settle(rows): ends or suspends executions, of many tenants, in one statement (I5, I7).
--- In:   a JSON array of { tenantId, executionId, epoch, status: SUCCESS | FAILED | CANCELED | WAITING, reason, resumeAt, output | outputRef + outputBody + outputBytes,
+-- fluxo_settle(groups): ends or suspends executions, of many tenants, in one statement (I5, I7).
+-- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { executionId, epoch, status: SUCCESS | FAILED | CANCELED | WAITING, reason, resumeAt, output | outputRef + outputBody + outputBytes,
 --       errorCode, errorMessage, errorStack, errorNodeId }.
 -- Out:  the ids that were settled. An id that is missing was fenced: another epoch owns it, or it is no longer RUNNING.
 -- Frees the slot, settles the quota, orders the wake-up of a suspended execution and of those that waited for the slot.
 -- An execution that would be suspended although a cancel was asked for ends as CANCELED: the request would be put off until the wait is over.
-CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
+DROP FUNCTION IF EXISTS fluxo_settle(jsonb); -- CREATE OR REPLACE renames no parameter
+CREATE FUNCTION fluxo_settle(p_groups jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz;
   v_tenant uuid;
+  v_rows jsonb;
+  v_ids uuid[];
   v_settled uuid[];
   v_ended uuid[];
   v_suspended int;
   v_notify boolean := false;
 BEGIN
-  FOR v_tenant IN SELECT DISTINCT (r ->> 'tenantId')::uuid FROM jsonb_array_elements(p_rows) r ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
+    SELECT array_agg(r."executionId") INTO v_ids FROM jsonb_to_recordset(v_rows) AS r("executionId" uuid);
     PERFORM 1 FROM concurrency_slots s WHERE s.tenant_id = v_tenant FOR UPDATE;
-    PERFORM 1 FROM executions e WHERE e.tenant_id = v_tenant
-      AND e.id IN (SELECT (r ->> 'executionId')::uuid FROM jsonb_array_elements(p_rows) r WHERE (r ->> 'tenantId')::uuid = v_tenant) ORDER BY e.id FOR UPDATE;
+    PERFORM 1 FROM executions e WHERE e.tenant_id = v_tenant AND e.id = ANY (v_ids) ORDER BY e.id FOR UPDATE;
     v_now := clock_timestamp();
 
     WITH given AS (
-      SELECT r.* FROM jsonb_to_recordset(p_rows) AS r(
-        "tenantId" uuid, "executionId" uuid, "epoch" int, "status" text, "reason" text, "resumeAt" timestamptz, "output" jsonb, "outputRef" uuid, "outputBody" jsonb,
+      SELECT r.* FROM jsonb_to_recordset(v_rows) AS r(
+        "executionId" uuid, "epoch" int, "status" text, "reason" text, "resumeAt" timestamptz, "output" jsonb, "outputRef" uuid, "outputBody" jsonb,
         "outputBytes" int, "errorCode" text, "errorMessage" text, "errorStack" text, "errorNodeId" text)
-      WHERE r."tenantId" = v_tenant
     ), settled AS (
       UPDATE executions e
       SET status = g."status", reason = g."reason", resume_at = g."resumeAt", output = g."output", output_ref = g."outputRef", error_code = g."errorCode",
@@ -78,7 +80,7 @@ BEGIN
           completed_at = CASE WHEN g."status" = 'WAITING' THEN NULL ELSE v_now END,
           wake_count = e.wake_count + CASE WHEN g."resumeAt" IS NULL THEN 0 ELSE 1 END, updated_at = v_now
       FROM given g
-      WHERE e.tenant_id = v_tenant AND e.id = g."executionId" AND e.status = 'RUNNING' AND e.lease_epoch = g."epoch"
+      WHERE e.tenant_id = v_tenant AND e.id = ANY (v_ids) AND e.id = g."executionId" AND e.status = 'RUNNING' AND e.lease_epoch = g."epoch"
       RETURNING e.id, e.status, e.resume_at, e.concurrency_class, e.wake_count
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePlan } from "../../scripts/environment/ports.ts";
 import { createDatabase } from "../../scripts/environment/postgres.ts";
 import { waitUntilHealthy } from "../../scripts/environment/processes.ts";
@@ -45,6 +46,8 @@ export interface Bench {
 /** Baselines authenticate with this one; hooks have secrets of their own. */
 const BASELINE_SECRET = "a-secret-of-the-baselines";
 const READY_MS = 30_000;
+/** Every session of PostgreSQL has read its settings again by then. */
+const RELOAD_MS = 300;
 
 /** Starts a Fluxo on durable stores and, on the same stores, everything that it is compared with. */
 export async function startBench(options: BenchOptions): Promise<Bench> {
@@ -56,8 +59,7 @@ export async function startBench(options: BenchOptions): Promise<Bench> {
     dir: options.dir,
     allowedPrivateHosts: [`127.0.0.1:${sink.port}`],
     isDurable: true,
-    // Counting is switched on for the rows that count statements only.
-    postgresSettings: { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.track": "none" },
+    postgresSettings: { shared_preload_libraries: "pg_stat_statements" },
     sdkUrls: [`${serviceUrl(ports.bareFunction)}/api/inngest`],
     extraEnv: { LOG_LEVEL: "warn", ...profiling },
   });
@@ -97,6 +99,7 @@ export async function startBench(options: BenchOptions): Promise<Bench> {
   }
   const client = createClient({ ...system, sinkUrl: sink.url });
   await client.sql("CREATE EXTENSION pg_stat_statements");
+  await trackStatements(client, "none");
   return {
     system,
     client,
@@ -112,6 +115,13 @@ export async function startBench(options: BenchOptions): Promise<Bench> {
       await sink.stop();
     },
   };
+}
+
+/** Has PostgreSQL count statements, or not: it does only while that is measured. */
+export async function trackStatements(client: Client, track: "top" | "none"): Promise<void> {
+  await client.sql(`ALTER SYSTEM SET pg_stat_statements.track = '${track}'`);
+  await client.sql("SELECT pg_reload_conf()");
+  await sleep(RELOAD_MS);
 }
 
 /** A workflow's webhook as the load generator and single requests reach it. */

@@ -1,5 +1,19 @@
-import type { ScenarioReport } from "./run.ts";
+import type { Comparison } from "./deliveries.ts";
+import type { IngressUse } from "./ingress-watch.ts";
+import type { K6Result } from "./k6.ts";
+import type { ScenarioName } from "./options.ts";
+import type { Completion } from "./records.ts";
 import type { Verdict } from "./verdicts.ts";
+
+export interface ScenarioReport {
+  readonly name: ScenarioName;
+  readonly verdicts: readonly Verdict[];
+  readonly metrics: K6Result["metrics"];
+  /** Absent where there are no records to look at. */
+  readonly comparison?: Comparison;
+  readonly completion?: Completion;
+  readonly ingress?: IngressUse;
+}
 
 /** The lines of one scenario: what was sent, how long it took, and every check that failed. */
 export function describeScenario({ metrics, comparison, completion, ingress, verdicts }: ScenarioReport): string {

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findK6 } from "../../scripts/environment/k6-binary.ts";
 import type { Steps } from "../../scripts/environment/steps.ts";
-import { compare, type Comparison } from "./deliveries.ts";
-import { IngressWatch, type IngressUse } from "./ingress-watch.ts";
+import { compare } from "./deliveries.ts";
+import { IngressWatch } from "./ingress-watch.ts";
 import { runK6, type K6Result } from "./k6.ts";
 import type { LoadOptions, ScenarioName, Target } from "./options.ts";
-import { type Completion, measureCompletion, readRecords, waitUntilAllEnded } from "./records.ts";
-import { describeScenario, summarize } from "./report.ts";
+import { measureCompletion, readRecords, waitUntilAllEnded } from "./records.ts";
+import { describeScenario, type ScenarioReport, summarize } from "./report.ts";
 import type { LoadHook, LoadPlan } from "./scenarios/plan.ts";
 import { type LoadSystem, startLoadSystem } from "./system.ts";
 import { judgeIngress, judgeRecords, judgeScenario, judgeThresholds, type Verdict } from "./verdicts.ts";
@@ -22,21 +22,11 @@ export interface Calibration {
   readonly completed: number;
 }
 
-export interface ScenarioReport {
-  readonly name: ScenarioName;
-  readonly verdicts: readonly Verdict[];
-  readonly metrics: K6Result["metrics"];
-  /** Absent where there are no records to look at. */
-  readonly comparison?: Comparison;
-  readonly completion?: Completion;
-  readonly ingress?: IngressUse;
-}
-
 interface Bench {
   readonly binary: string;
   readonly dir: string;
   /** Begins all delivery ids of this run. */
-  readonly runId: string;
+  readonly testId: string;
   readonly steps: Steps;
   readonly options: LoadOptions;
 }
@@ -52,9 +42,9 @@ export async function runLoad(options: LoadOptions, steps: Steps, stack: AsyncDi
   const dir = mkdtempSync(join(tmpdir(), "fluxo-k6-"));
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
   const binary = await steps.run("k6", findK6);
-  const bench: Bench = { binary, dir, runId: randomBytes(4).toString("hex"), steps, options };
+  const bench: Bench = { binary, dir, testId: randomBytes(4).toString("hex"), steps, options };
   const reports = options.target === undefined ? await loadOwnSystem(bench, stack) : await loadTarget(bench, options.target);
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify({ runId: bench.runId, durationSeconds: options.durationSeconds, scenarios: reports }, null, 2)}\n`);
+  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify({ testId: bench.testId, durationSeconds: options.durationSeconds, scenarios: reports }, null, 2)}\n`);
   return summarize(reports);
 }
 
@@ -99,7 +89,7 @@ async function loadTarget(bench: Bench, { hookUrl, secret, deliveryIdHeader, rat
 async function calibrate(bench: Bench, system: LoadSystem): Promise<Calibration> {
   const { metrics, deliveries } = await send(bench, system.hooks, "calibrate", { capacity: 0, baseline: 0 }, CALIBRATION_SECONDS);
   await waitUntilAllEnded(system.client, () => undefined);
-  const { perSecond } = await measureCompletion(system.client, `${bench.runId}-calibrate-`);
+  const { perSecond } = await measureCompletion(system.client, `${bench.testId}-calibrate-`);
   return { acknowledged: metrics["accepted"]?.values["rate"] ?? deliveries.length / CALIBRATION_SECONDS, completed: perSecond };
 }
 
@@ -109,7 +99,7 @@ async function runScenario(bench: Bench, system: LoadSystem, name: ScenarioName,
   const { metrics, deliveries } = await send(bench, system.hooks, name, rates);
   const ingress = await watch.stop();
   const left = await waitUntilAllEnded(system.client, (count) => progress(count === 0 ? "comparing with the records" : "waiting until everything accepted has ended"));
-  const prefix = `${bench.runId}-${name}-`;
+  const prefix = `${bench.testId}-${name}-`;
   const comparison = compare(deliveries, await readRecords(system.client, prefix));
   const completion = await measureCompletion(system.client, prefix);
   const quiet = name === "noisy-tenant" ? await measureCompletion(system.client, `${prefix}quiet-`) : undefined;
@@ -118,7 +108,7 @@ async function runScenario(bench: Bench, system: LoadSystem, name: ScenarioName,
 }
 
 function send(bench: Bench, hooks: readonly LoadHook[], script: ScenarioName | "calibrate", rates: Rates, durationSeconds = bench.options.durationSeconds): Promise<K6Result> {
-  return runK6({ binary: bench.binary, script, dir: bench.dir, plan: { prefix: `${bench.runId}-${script}`, hooks, ...rates, durationSeconds } });
+  return runK6({ binary: bench.binary, script, dir: bench.dir, plan: { prefix: `${bench.testId}-${script}`, hooks, ...rates, durationSeconds } });
 }
 
 function verdictCount(verdicts: readonly Verdict[]): string {

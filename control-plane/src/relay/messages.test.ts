@@ -8,7 +8,7 @@ const at = new Date("2026-01-01T00:00:00.000Z");
 const uuid = (index: number): string => `00000000-0000-7000-8000-${String(index).padStart(12, "0")}`;
 
 function entryOf(id: number, tenant: number, more: Partial<OutboxEntry> = {}): OutboxEntry {
-  return { id: String(id), tenantId: uuid(tenant), executionId: uuid(id), concurrencyClass: "large", eventId: uuid(id), deliverAt: null, createdAt: at, ...more };
+  return { id: String(id), tenantId: uuid(tenant), executionId: uuid(id), concurrencyClass: "large", eventId: uuid(id), deliverAt: null, createdAt: at, backlog: 0, ...more };
 }
 
 const entriesOf = (count: number, tenant: number, first = 1, more: Partial<OutboxEntry> = {}): OutboxEntry[] =>

@@ -212,7 +212,7 @@ describe("a relay at work", () => {
     receiver.behave("take");
     const before = receiver.events.length;
     await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: 5_000 });
-    expect(await outboxSize()).toBe(0);
+    await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: 5_000 });
   });
 
   test("finishes its round when it is stopped", async () => {

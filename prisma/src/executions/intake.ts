@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "@fluxo/core/json";
 import type pg from "pg";
+import { byTenant } from "../database/by-tenant.ts";
 import { toJsonb } from "../database/jsonb.ts";
 
 /** One due instant or seen item, on its way to become an execution. */
@@ -55,7 +56,7 @@ export async function intake(db: pg.Pool | pg.ClientBase, items: readonly Intake
   const answer = await db.query<{ idx: number; outcome: "accepted" | "duplicate" | "conflict" | "gone"; execution_id: string | null }>({
     name: "fluxo_intake",
     text: "SELECT idx, outcome, execution_id FROM fluxo_intake($1)",
-    values: [toJsonb(rows)],
+    values: [toJsonb(byTenant(rows))],
   });
   const results: IntakeResult[] = items.map(() => ({ outcome: "gone" }));
   for (const row of answer.rows) {

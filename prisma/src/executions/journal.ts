@@ -2,6 +2,7 @@ import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json } from "@fluxo/core/json";
 import type { NodeStatus } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
+import { byTenant } from "../database/by-tenant.ts";
 import { toJsonb } from "../database/jsonb.ts";
 import { inlineOrReference } from "./intake.ts";
 
@@ -38,6 +39,6 @@ export interface JournalRow {
  */
 export async function recordNodes(db: pg.Pool, rows: readonly JournalRow[]): Promise<ReadonlySet<string>> {
   const given = rows.map(({ output, payloadId, ...row }) => ({ ...row, ...(output === null ? {} : inlineOrReference("output", output, payloadId)) }));
-  const answer = await db.query<{ execution_id: string }>({ name: "fluxo_record", text: "SELECT execution_id FROM fluxo_record($1)", values: [toJsonb(given)] });
+  const answer = await db.query<{ execution_id: string }>({ name: "fluxo_record", text: "SELECT execution_id FROM fluxo_record($1)", values: [toJsonb(byTenant(given))] });
   return new Set(answer.rows.map((row) => row.execution_id));
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from "@fluxo/core/errors/codes";
 import type { Json } from "@fluxo/core/json";
 import type { WaitingReason } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
+import { byTenant } from "../database/by-tenant.ts";
 import { toJsonb } from "../database/jsonb.ts";
 import { inlineOrReference } from "./intake.ts";
 
@@ -28,7 +29,7 @@ export interface SettleItem {
   readonly settlement: Settlement;
 }
 
-function toRow({ tenantId, executionId, epoch, payloadId, settlement }: SettleItem): Record<string, unknown> {
+function toRow({ tenantId, executionId, epoch, payloadId, settlement }: SettleItem): Record<string, unknown> & { readonly tenantId: string } {
   const row = { tenantId, executionId, epoch, status: settlement.status };
   if (settlement.status === "WAITING") return { ...row, reason: settlement.reason, resumeAt: settlement.resumeAt };
   const ended = { ...row, ...inlineOrReference("output", settlement.output, payloadId) };
@@ -47,7 +48,7 @@ export async function settleExecutions(db: pg.Pool, items: readonly SettleItem[]
   const { rows } = await db.query<{ execution_id: string }>({
     name: "fluxo_settle",
     text: "SELECT execution_id FROM fluxo_settle($1)",
-    values: [toJsonb(items.map(toRow))],
+    values: [toJsonb(byTenant(items.map(toRow)))],
   });
   return new Set(rows.map((row) => row.execution_id));
 }

@@ -55,7 +55,6 @@ async function queueBurst(bench: Bench): Promise<number> {
   });
 }
 
-export const burstSides: any = { queue: queueBurst, bare: bareBurst };
 /** Every system takes its events one HTTP request each at its own front door, and all of them share the two cores with their stores. */
 export const burst: Scenario = {
   name: "burst",

@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { createHook, type Bench } from "../environment.ts";
+import { createHook, trackStatements, type Bench } from "../environment.ts";
 import { runOne } from "../events.ts";
 import { BURST_EVENTS, createBurstHooks, fluxoBurst } from "./burst.ts";
 import { chainOf } from "./graphs.ts";
@@ -17,7 +16,7 @@ const TRANSACTION_CONTROL = "^(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|SET|RESET
 /** Statements that the worker sent while `work` ran. */
 async function countStatements(bench: Bench, work: () => Promise<unknown>): Promise<number> {
   const { client } = bench;
-  await setTracking(bench, "top");
+  await trackStatements(client, "top");
   await client.sql("SELECT pg_stat_statements_reset()");
   await work();
   const [row] = await client.sql<{ calls: number }>(
@@ -25,14 +24,8 @@ async function countStatements(bench: Bench, work: () => Promise<unknown>): Prom
      WHERE r.rolname IN ('fluxo_app', 'fluxo_system') AND s.query !~ $1 AND s.query !~* $2`,
     [OF_OTHERS, TRANSACTION_CONTROL],
   );
-  await setTracking(bench, "none");
+  await trackStatements(client, "none");
   return row?.calls ?? Number.NaN;
-}
-
-async function setTracking({ client }: Bench, track: "top" | "none"): Promise<void> {
-  await client.sql(`ALTER SYSTEM SET pg_stat_statements.track = '${track}'`);
-  await client.sql("SELECT pg_reload_conf()");
-  await sleep(300);
 }
 
 /** Statements of the worker per execution, transaction control apart, as PostgreSQL counted them. */
