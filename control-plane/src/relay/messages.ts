@@ -2,7 +2,7 @@ import { concurrencyClassSchema, executionReleasedEvent, type ConcurrencyClass, 
 import type { OutboxEntry } from "@fluxo/prisma/relay/outbox";
 
 /** Executions of one tenant from which on they are a backlog: those released and not started, and the immediate entries of one claim. */
-export const BULK_THRESHOLD = 10;
+export const BULK_THRESHOLD = 3;
 
 /** Bounds of one call of the event API, which takes 512 KB. */
 export const EVENTS_MAX = 400;

@@ -54,7 +54,7 @@ export default function badInput(): void {
   const hook = hookFor(mistake, Math.floor(turn / MISTAKES.length));
   if (mistake === undefined || hook === undefined) return;
   const deliveryId = nextDeliveryId();
-  const body = mistake.body ?? JSON.stringify({ deliveryId });
+  const body = mistake.body ?? JSON.stringify({ deliveryId, email: "ana@example.com" });
   const headers = { ...headersFor(hook, deliveryId, body, mistake.secondsAgo), ...mistake.headers };
   const outcome = send(mistake.method ?? "POST", mistake.url?.(hook.url) ?? hook.url, body, headers, deliveryId);
   const isOverloaded = outcome.status === 429 || outcome.status === 503;

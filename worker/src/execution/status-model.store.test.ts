@@ -33,7 +33,7 @@ afterAll(async () => {
 
 test("whatever happens in whatever order, the database is where the model of the status machine is, and everything ends", { timeout: 180_000 }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.commands(statusCommands, { maxCommands: 40, size: "max" }), async (commands) => {
+    fc.asyncProperty(fc.commands(statusCommands, { maxCommands: 80, size: "max" }), async (commands) => {
       runs += 1;
       const model = new StatusModel(WORKFLOWS);
       const world = await StatusWorld.create(pools, runs, model.plan);

@@ -1,4 +1,4 @@
-import { RequestError } from "@fluxo/core/errors/request-error";
+import type { RequestError } from "@fluxo/core/errors/request-error";
 import { describe, expect, test } from "vitest";
 import { ExecutionEndedError, toAnswer } from "./answer.ts";
 

@@ -276,6 +276,7 @@ const relaySends = fc.constantFrom("relay-a", "relay-b").map((owner) =>
 
 /** What happens often stands here often. */
 export const statusCommands: fc.Arbitrary<StatusCommand>[] = [
-  ...[intakes, intakes, claims, claims, claims, engineStarts, engineStarts, engineStarts, engineAnswers, engineAnswers, engineAnswers, engineBeats],
-  ...[settlements, settlements, settlements, records, heartbeats, cancels, cancels, changes, changes, passes, passes, sweeps, relayClaims, relaySends],
+  ...[intakes, intakes, intakes, claims, claims, claims, claims, settlements, settlements, settlements, settlements, settlements, records, heartbeats],
+  ...[engineStarts, engineStarts, engineStarts, engineStarts, engineStarts, engineAnswers, engineAnswers, engineAnswers, engineAnswers, engineAnswers, engineBeats],
+  ...[cancels, cancels, changes, changes, passes, passes, passes, sweeps, sweeps, relayClaims, relayClaims, relaySends],
 ];
