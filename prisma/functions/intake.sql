@@ -1,11 +1,11 @@
--- fluxo_intake(groups): the one door by which occurrences become executions (I1, I2).
--- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt };
+-- fluxo_intake(rows): the one door by which occurrences become executions (I1, I2).
+-- In:   a JSON array of { tenantId, rows }, once per tenant; a row is
+--       { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt }.
 --       Each tenant's rows are written under that tenant's row-level security.
--- Out:  one row per row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
+-- Out:  for each row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
 --       fingerprint; the id of the first) or gone (no such enabled trigger with a published version).
 -- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
-DROP FUNCTION IF EXISTS fluxo_intake(jsonb); -- CREATE OR REPLACE renames no parameter
-CREATE FUNCTION fluxo_intake(p_groups jsonb)
+CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -14,7 +14,7 @@ DECLARE
   v_tenant uuid;
   v_rows jsonb;
 BEGIN
-  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
 
     WITH given AS (

@@ -1,11 +1,10 @@
--- fluxo_record(groups): writes journal rows of many executions in one statement (I4, I5).
+-- fluxo_record(rows): writes journal rows of many executions in one statement (I4, I5).
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { executionId, epoch, nodeId, item, position, nodeType, nodeName, integration, status, attempt, ports,
 --       output | outputRef + outputBody + outputBytes, failure, attempts, startedAt, completedAt, resumeAt, reason }.
 -- Out:  the ids of the fenced executions: their lease ran out or belongs to a later epoch, and nothing was written for them.
 -- Fence: the execution row is share-locked while its epoch and lease are checked, so no takeover can happen between the check and the commit.
 --        A row that tells of a finished node is never overwritten. A skip may be: it follows from results, and a result that a crash lost may differ.
-DROP FUNCTION IF EXISTS fluxo_record(jsonb); -- CREATE OR REPLACE renames no parameter
-CREATE FUNCTION fluxo_record(p_groups jsonb)
+CREATE OR REPLACE FUNCTION fluxo_record(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -16,7 +15,7 @@ DECLARE
   v_epochs int[];
   v_held uuid[];
 BEGIN
-  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
     SELECT array_agg(x.id), array_agg(x.epoch) INTO v_ids, v_epochs
     FROM (SELECT DISTINCT r."executionId" AS id, r."epoch" AS epoch FROM jsonb_to_recordset(v_rows) AS r("executionId" uuid, "epoch" int)) x;

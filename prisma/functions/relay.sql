@@ -48,13 +48,15 @@ BEGIN
   WITH gone AS (
     DELETE FROM outbox o USING unnest(p_tenants, p_ids) AS s(tenant_id, id)
     WHERE o.tenant_id = s.tenant_id AND o.id = s.id AND o.claimed_by = p_owner
-    RETURNING o.tenant_id, o.execution_id, o.event_id, o.deliver_at
+    RETURNING o.id, o.tenant_id, o.execution_id, o.event_id, o.deliver_at
+  ), last AS (
+    SELECT g.tenant_id, g.execution_id, (array_agg(g.event_id ORDER BY g.id DESC))[1] AS event_id, bool_or(g.deliver_at IS NULL) AS is_released
+    FROM gone g GROUP BY g.tenant_id, g.execution_id
   ), marked AS (
-    UPDATE executions e SET inngest_event_id = g.event_id, released_at = CASE WHEN g.deliver_at IS NULL THEN clock_timestamp() ELSE e.released_at END
-    FROM gone g WHERE e.tenant_id = g.tenant_id AND e.id = g.execution_id
-    RETURNING 1
+    UPDATE executions e SET inngest_event_id = l.event_id, released_at = CASE WHEN l.is_released THEN clock_timestamp() ELSE e.released_at END
+    FROM last l WHERE e.tenant_id = l.tenant_id AND e.id = l.execution_id
   )
-  SELECT count(*) INTO v_count FROM marked;
+  SELECT count(*) INTO v_count FROM gone;
   RETURN v_count;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[]) FROM PUBLIC;

@@ -41,14 +41,13 @@ END $$;
 REVOKE ALL ON FUNCTION fluxo_wake_starved(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
 
--- fluxo_settle(groups): ends or suspends executions, of many tenants, in one statement (I5, I7).
+-- fluxo_settle(rows): ends or suspends executions, of many tenants, in one statement (I5, I7).
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { executionId, epoch, status: SUCCESS | FAILED | CANCELED | WAITING, reason, resumeAt, output | outputRef + outputBody + outputBytes,
 --       errorCode, errorMessage, errorStack, errorNodeId }.
 -- Out:  the ids that were settled. An id that is missing was fenced: another epoch owns it, or it is no longer RUNNING.
 -- Frees the slot, settles the quota, orders the wake-up of a suspended execution and of those that waited for the slot.
 -- An execution that would be suspended although a cancel was asked for ends as CANCELED: the request would be put off until the wait is over.
-DROP FUNCTION IF EXISTS fluxo_settle(jsonb); -- CREATE OR REPLACE renames no parameter
-CREATE FUNCTION fluxo_settle(p_groups jsonb)
+CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -62,7 +61,7 @@ DECLARE
   v_suspended int;
   v_notify boolean := false;
 BEGIN
-  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_groups) g ORDER BY 1 LOOP
+  FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
     SELECT array_agg(r."executionId") INTO v_ids FROM jsonb_to_recordset(v_rows) AS r("executionId" uuid);
     PERFORM 1 FROM concurrency_slots s WHERE s.tenant_id = v_tenant FOR UPDATE;

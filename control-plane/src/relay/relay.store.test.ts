@@ -70,8 +70,8 @@ const outboxSize = async (): Promise<number> => (await owner.query<{ count: numb
 describe("a round", () => {
   test("sends what was accepted, remembers the event's id and empties the outbox", async () => {
     const hook = await newHook();
-    const ids = await accept(hook, 3);
-    expect(await createRelay().tick()).toEqual({ claimed: 3, sent: 3, failed: 0 });
+    const ids = await accept(hook, 2);
+    expect(await createRelay().tick()).toEqual({ claimed: 2, sent: 2, failed: 0 });
     expect(receiver.events.map(({ id }) => id)).toEqual(ids);
     expect(receiver.events[0]).toEqual({ name: "fluxo/execution.released.large", id: ids[0], data: { version: 1, tenantId: hook.tenantId, executionId: ids[0], bulk: false } });
     const { rows } = await owner.query("SELECT inngest_event_id, released_at IS NOT NULL AS released FROM executions ORDER BY id");
@@ -212,7 +212,8 @@ describe("a relay at work", () => {
     receiver.behave("take");
     const before = receiver.events.length;
     await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: 5_000 });
-    await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: 5_000 });
+    // The connection may have been cut between a send and its mark: that entry comes back when its claim ends.
+    await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: 20_000 });
   });
 
   test("finishes its round when it is stopped", async () => {
