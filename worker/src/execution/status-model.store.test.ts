@@ -46,7 +46,7 @@ test("whatever happens in whatever order, the database is where the model of the
         await world.close();
       }
     }),
-    { numRuns: 60, unbiased: true, interruptAfterTimeLimit: 90_000 },
+    { seed: Number(process.env["FLUXO_MODEL_SEED"] ?? 20_261_123), numRuns: 60, unbiased: true, interruptAfterTimeLimit: 90_000 },
   );
   console.log(runs, JSON.stringify(Object.fromEntries(seenArrows)));
   expect(runs).toBeGreaterThan(0);
