@@ -22,6 +22,7 @@ const HELP = `npm run test:chaos: breaks every part of a running Fluxo under loa
   npm run test:chaos -- --seed 7                  the choices of another run again
   npm run test:chaos -- --events 500              deliveries per fault (${DEFAULTS.events} unless said)
   npm run test:chaos -- --quick                   parts stay away for ${DEFAULTS.quickAbsenceMs / 1000} s instead of ${DEFAULTS.absenceMs / 1000} s
+  npm run test:chaos -- --lane durable            executions start by the relay and Inngest in every fault; or fast (each fault has its own unless said)
   npm run test:chaos -- --json FILE               rows { fault, events, lost, duplicated, recoveryMs, … }
   npm run test:chaos -- --keep DIR                where the history and the logs go (.fluxo/chaos/<time> unless said)
   npm run test:chaos -- --help                    this text
@@ -36,7 +37,7 @@ faulted part is back. Exit code 0 only if all passed. See docs/chaos.md.
 
 const values = readOptions(
   {
-    seed: { type: "string" }, only: { type: "string", multiple: true }, events: { type: "string" }, json: { type: "string" }, keep: { type: "string" },
+    seed: { type: "string" }, only: { type: "string", multiple: true }, events: { type: "string" }, json: { type: "string" }, keep: { type: "string" }, lane: { type: "string" },
     quick: { type: "boolean" }, help: { type: "boolean", short: "h" },
   },
   HELP,
@@ -50,14 +51,20 @@ function readCount(name: string, text: string | undefined, otherwise: number): n
   return process.exit(2);
 }
 
-function printRow({ fault, events, lost, duplicated, recoveryMs, repeatedCalls, elapsedMs, violations }: FaultResult): void {
-  const cells = [String(events), String(lost), String(duplicated), recoveryMs === null ? "never" : String(recoveryMs), String(repeatedCalls), formatElapsed(elapsedMs)];
+function printRow({ fault, lane, events, lost, duplicated, recoveryMs, repeatedCalls, elapsedMs, violations }: FaultResult): void {
+  const cells = [lane, String(events), String(lost), String(duplicated), recoveryMs === null ? "never" : String(recoveryMs), String(repeatedCalls), formatElapsed(elapsedMs)];
   process.stdout.write(`${violations.length === 0 ? "✔" : "✖"} ${fault.padEnd(41)}${cells.map((cell) => cell.padStart(11)).join("")}\n`);
   for (const violation of violations) process.stdout.write(`    ${violation}\n`);
 }
 
 async function main(): Promise<void> {
   const only = (values.only ?? []).flatMap((text) => text.split(","));
+  const { lane } = values;
+  if (lane !== undefined && lane !== "fast" && lane !== "durable") {
+    process.stderr.write(`--lane must be fast or durable.\n\n${HELP}`);
+    process.exitCode = 2;
+    return;
+  }
   const unknown = only.filter((name) => !FAULTS.some((fault) => fault.name === name));
   if (unknown.length > 0) {
     process.stderr.write(`There is no fault ${unknown.join(", ")}.\n\n${HELP}`);
@@ -73,9 +80,9 @@ async function main(): Promise<void> {
   process.stdout.write(`Seed ${seed}, ${events} deliveries per fault; history in ${history.file}\n`);
   history.add({ op: "run", seed, events, faults: faults.map(({ name }) => name) });
   await generateClient();
-  process.stdout.write(`  ${"fault".padEnd(41)}${["events", "lost", "duplicated", "recoveryMs", "repeated", "took"].map((cell) => cell.padStart(11)).join("")}\n`);
+  process.stdout.write(`  ${"fault".padEnd(41)}${["lane", "events", "lost", "duplicated", "recoveryMs", "repeated", "took"].map((cell) => cell.padStart(11)).join("")}\n`);
   const chaos = startChaos({
-    seed, faults, events, dir, history,
+    seed, faults, events, lane, dir, history,
     logDir: join(keep, "logs"),
     random: seededRandom(seed),
     absenceMs: values.quick === true ? DEFAULTS.quickAbsenceMs : DEFAULTS.absenceMs,

@@ -13,12 +13,14 @@ DECLARE
   v_outer text := current_setting('app.tenant_id', true);
   v_tenant uuid;
   v_rows jsonb;
+  v_accepted int;
 BEGIN
   FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
 
+    RETURN QUERY
     WITH given AS (
-      SELECT r.* FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
+      SELECT r.* FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
                                                       "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz)
     ), target AS (
       SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, p.concurrency_class
@@ -42,19 +44,25 @@ BEGIN
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
       SELECT v_tenant, m.input_ref, m.id, g."inputBytes", g."inputBody" FROM made m JOIN given g ON g."executionId" = m.id WHERE m.input_ref IS NOT NULL
+    ), sent AS (
+      INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id)
+      SELECT v_tenant, m.id, m.concurrency_class, m.id::text FROM made m ORDER BY m.id
     )
-    INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id)
-    SELECT v_tenant, m.id, m.concurrency_class, m.id::text FROM made m ORDER BY m.id;
+    SELECT g."idx", 'accepted', m.id FROM made m JOIN given g ON g."executionId" = m.id;
+    GET DIAGNOSTICS v_accepted = ROW_COUNT;
 
-    RETURN QUERY
-    SELECT r."idx",
-           CASE WHEN o.execution_id IS NULL THEN 'gone'
-                WHEN o.execution_id = r."executionId" THEN 'accepted'
-                WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'
-                ELSE 'duplicate' END,
-           o.execution_id
-    FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "fingerprint" text)
-    LEFT JOIN occurrences o ON o.tenant_id = v_tenant AND o.trigger_id = r."triggerId" AND o.occurrence_key = r."occurrenceKey";
+    -- Rows that were not taken now: what a concurrent transaction has committed meanwhile is seen by a new statement only.
+    IF v_accepted < jsonb_array_length(v_rows) THEN
+      RETURN QUERY
+      SELECT r."idx",
+             CASE WHEN o.execution_id IS NULL THEN 'gone'
+                  WHEN o.execution_id = r."executionId" THEN 'accepted'
+                  WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'
+                  ELSE 'duplicate' END,
+             o.execution_id
+      FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "fingerprint" text)
+      LEFT JOIN occurrences o ON o.tenant_id = v_tenant AND o.trigger_id = r."triggerId" AND o.occurrence_key = r."occurrenceKey";
+    END IF;
   END LOOP;
   PERFORM set_config('app.tenant_id', coalesce(v_outer, ''), true);
   PERFORM pg_notify('fluxo_outbox', '');

@@ -30,7 +30,7 @@ BEGIN
     WITH given AS (
       SELECT r.* FROM jsonb_to_recordset(v_rows) AS r(
         "executionId" uuid, "epoch" int, "nodeId" text, "item" int, "position" int, "nodeType" text, "nodeName" text, "integration" text, "status" text,
-        "attempt" int, "ports" text[], "output" jsonb, "outputRef" uuid, "outputBody" jsonb, "outputBytes" int, "failure" jsonb, "attempts" jsonb,
+        "attempt" int, "ports" text[], "usage" jsonb, "output" jsonb, "outputRef" uuid, "outputBody" jsonb, "outputBytes" int, "failure" jsonb, "attempts" jsonb,
         "startedAt" timestamptz, "completedAt" timestamptz, "resumeAt" timestamptz, "reason" text)
       WHERE r."executionId" = ANY (v_held)
     ), stored AS (
@@ -38,13 +38,13 @@ BEGIN
       SELECT v_tenant, "outputRef", "executionId", "outputBytes", "outputBody" FROM given WHERE "outputRef" IS NOT NULL
       ON CONFLICT DO NOTHING
     )
-    INSERT INTO node_executions AS n (tenant_id, execution_id, node_id, item, position, node_type, node_name, integration, status, attempt, ports, output, output_ref,
+    INSERT INTO node_executions AS n (tenant_id, execution_id, node_id, item, position, node_type, node_name, integration, status, attempt, ports, usage, output, output_ref,
                                       failure, attempts, started_at, completed_at, resume_at, reason, epoch)
-    SELECT v_tenant, "executionId", "nodeId", "item", "position", "nodeType", "nodeName", "integration", "status", "attempt", coalesce("ports", '{}'), "output", "outputRef",
+    SELECT v_tenant, "executionId", "nodeId", "item", "position", "nodeType", "nodeName", "integration", "status", "attempt", coalesce("ports", '{}'), nullif("usage", 'null'), "output", "outputRef",
            "failure", coalesce("attempts", '[]'), "startedAt", "completedAt", "resumeAt", "reason", "epoch"
     FROM given
     ON CONFLICT (tenant_id, execution_id, node_id, item) DO UPDATE
-    SET status = excluded.status, attempt = excluded.attempt, ports = excluded.ports, output = excluded.output, output_ref = excluded.output_ref, failure = excluded.failure,
+    SET status = excluded.status, attempt = excluded.attempt, ports = excluded.ports, usage = excluded.usage, output = excluded.output, output_ref = excluded.output_ref, failure = excluded.failure,
         attempts = excluded.attempts, started_at = coalesce(n.started_at, excluded.started_at), completed_at = excluded.completed_at, resume_at = excluded.resume_at,
         reason = excluded.reason, epoch = excluded.epoch
     WHERE n.status IN ('RUNNING', 'WAITING', 'SKIPPED');

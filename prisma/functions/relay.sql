@@ -1,6 +1,7 @@
 -- fluxo_relay_claim(owner, limit, lease, outstanding): the next outbox entries to publish, shared between tenants by plan weight.
 -- A tenant has at most `outstanding` executions released and not started; its further entries wait in the outbox, where they cost nothing.
 -- Timers (deliver_at) and wake-ups of running or waiting executions do not count as outstanding.
+-- When the shares are more than the limit, chance decides whose turn it is: in a fixed order the last tenants would never have one.
 -- Tenants are found by a loose index scan, so the cost follows the number of tenants with entries, not the number of entries.
 -- `backlog` is how many executions of the entry's tenant are released and not started already.
 DROP FUNCTION IF EXISTS fluxo_relay_claim(text, int, int, int); -- CREATE OR REPLACE changes no result type
@@ -21,7 +22,7 @@ LANGUAGE sql AS $$
     FROM room r WHERE r.backlog < p_outstanding
   ), next AS (
     SELECT n.tenant_id, n.id, s.backlog
-    FROM share s CROSS JOIN LATERAL (
+    FROM (SELECT * FROM share ORDER BY random()) s CROSS JOIN LATERAL (
       SELECT o.tenant_id, o.id FROM outbox o
       WHERE o.tenant_id = s.tenant_id AND (o.claimed_until IS NULL OR o.claimed_until < clock_timestamp())
       ORDER BY o.id LIMIT s.take FOR UPDATE SKIP LOCKED) n

@@ -3,7 +3,7 @@
 --   starved   waits for a slot although its tenant has one free
 --   expired   RUNNING, its lease ran out, and no wake-up was sent since
 --   overdue   WAITING past its resume time, and no wake-up was sent since
--- An execution that still has an entry in the outbox is left to the relay. One that somebody changed after it was seen as due (another sweep woke
+-- An execution that still has an entry in the outbox is left to the relay, and takes no place of the limit. One that somebody changed after it was seen as due (another sweep woke
 -- it, a worker took it) is left alone: its lock is had only after that commit, and the look into the outbox is older. Out: how many of each kind.
 CREATE OR REPLACE FUNCTION fluxo_sweep(p_stale_ms int, p_limit int)
 RETURNS TABLE (kind text, woken int)
@@ -27,11 +27,13 @@ BEGIN
      WHERE e.starved_at < v_stale AND s.used < p.concurrency_max LIMIT p_limit)
     UNION ALL
     (SELECT e.tenant_id, e.id, e.xmin, 'expired' FROM executions e
-     WHERE e.status = 'RUNNING' AND e.lease_until < v_now AND (e.released_at IS NULL OR e.released_at < e.lease_until OR e.released_at < v_stale) LIMIT p_limit)
+     WHERE e.status = 'RUNNING' AND e.lease_until < v_now AND (e.released_at IS NULL OR e.released_at < e.lease_until OR e.released_at < v_stale)
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
     UNION ALL
     (SELECT e.tenant_id, e.id, e.xmin, 'overdue' FROM executions e
      WHERE e.status = 'WAITING' AND e.resume_at < v_now - interval '1 second'
-       AND (e.released_at IS NULL OR e.released_at < e.resume_at OR e.released_at < v_stale) LIMIT p_limit)
+       AND (e.released_at IS NULL OR e.released_at < e.resume_at OR e.released_at < v_stale)
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
   ), idle AS (
     SELECT e.tenant_id, e.id, d.kind FROM executions e JOIN due d ON d.tenant_id = e.tenant_id AND d.id = e.id AND d.seen = e.xmin
     WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id)

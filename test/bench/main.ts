@@ -6,13 +6,13 @@ import { formatTable, toRow, type MeasuredRow } from "./report.ts";
 import { burst } from "./scenarios/burst.ts";
 import { fairness } from "./scenarios/fairness.ts";
 import { ingress } from "./scenarios/ingress.ts";
-import { idle } from "./scenarios/latency.ts";
+import { idle, lane } from "./scenarios/latency.ts";
 import { chains, parallel } from "./scenarios/overhead.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { statements } from "./scenarios/statements.ts";
 
 /** Every part, in the order in which they run. */
-export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, chains, parallel, statements, fairness];
+export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, statements, fairness];
 
 export interface BenchRun {
   readonly scenarios: readonly Scenario[];

@@ -1,14 +1,15 @@
 import { createServer, request as sendRequest, type IncomingMessage, type RequestOptions, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request and what the service behind the gate answered to it, before the caller learns of it. */
+/** A request at the gate: first before the service behind it knows of it, then with the answer, before the caller learns of that. */
 export interface Exchange {
   readonly method: string;
   readonly path: string;
-  readonly status: number;
+  /** Undefined before the service is asked. */
+  readonly status: number | undefined;
 }
 
-/** Decides about an answer. `drop` cuts the caller's connection instead: the work was done, and nobody was told. */
+/** Decides whether a request or an answer goes on. `drop` cuts the caller's connection instead: nothing was done, or it was and nobody was told. */
 export type Intercept = (exchange: Exchange) => Promise<"pass" | "drop"> | "pass" | "drop";
 
 interface Answer {
@@ -54,7 +55,7 @@ export class HttpGate {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Asks for every answer from now on, until it is called with undefined. */
+  /** Asked about every request and every answer from now on, until it is called with undefined. */
   intercept(intercept: Intercept | undefined): void {
     this.#intercept = intercept ?? (() => "pass");
   }
@@ -70,9 +71,13 @@ export class HttpGate {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const gone = new AbortController();
     response.once("close", () => gone.abort());
+    const exchange = { method: request.method ?? "", path: request.url ?? "" };
+    if ((await this.#intercept({ ...exchange, status: undefined })) === "drop") {
+      response.destroy();
+      return;
+    }
     const answer = await this.#ask(request, Buffer.concat(chunks), gone.signal);
-    const verdict = await this.#intercept({ method: request.method ?? "", path: request.url ?? "", status: answer.status });
-    if (verdict === "drop") {
+    if ((await this.#intercept({ ...exchange, status: answer.status })) === "drop") {
       response.destroy();
       return;
     }
@@ -89,7 +94,7 @@ export class HttpGate {
       const port = ready[(this.#turn + tried) % ready.length];
       try {
         const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP_HEADERS.has(name)));
-        return await exchange({ host: "127.0.0.1", port, method: request.method, path: request.url, headers: { ...headers, "content-length": body.length }, agent: false, signal }, body);
+        return await askProcess({ host: "127.0.0.1", port, method: request.method, path: request.url, headers: { ...headers, "content-length": body.length }, agent: false, signal }, body);
       } catch (error) {
         failure = error;
         if (!isRefused(error)) break;
@@ -114,7 +119,7 @@ export class HttpGate {
   }
 }
 
-function exchange(options: RequestOptions, body: Buffer): Promise<Answer> {
+function askProcess(options: RequestOptions, body: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = sendRequest(options, (incoming) => {
       const chunks: Buffer[] = [];

@@ -7,12 +7,14 @@ import type { Fault, FaultContext } from "./faults/fault.ts";
 import type { History } from "./history.ts";
 import { Provider } from "./provider.ts";
 import type { SeededRandom } from "./random.ts";
-import { ChaosSystem, INSTANCES } from "./system.ts";
+import { ChaosSystem, INSTANCES, type Lane } from "./system.ts";
 import { createTargets, Load, type Target } from "./workload.ts";
 
 /** How one fault ended; a row of the result. */
 export interface FaultResult {
   readonly fault: string;
+  readonly seed: number;
+  readonly lane: Lane;
   /** Deliveries that were sent. */
   readonly events: number;
   readonly lost: number;
@@ -30,6 +32,8 @@ export interface ChaosOptions {
   /** Deliveries per fault; a fault that lasts longer gets some more. */
   readonly events: number;
   readonly absenceMs: number;
+  /** Instead of the lane that each fault asks for. */
+  readonly lane: Lane | undefined;
   readonly dir: string;
   readonly logDir: string;
   readonly history: History;
@@ -54,6 +58,7 @@ const ARRIVALS_PER_SECOND = 12;
 const SHARES = { before: 0.3, during: 0.5 } as const;
 const END_WITHIN_MS = 90_000;
 const REST_WITHIN_MS = 30_000;
+const EXAMPLES_MAX = 3;
 
 /** Starts a system, breaks it in every way that is asked for, and judges each. @returns a function that ends it and the promise of its results */
 export function startChaos(options: ChaosOptions): { readonly results: Promise<FaultResult[]>; readonly abort: () => void } {
@@ -102,6 +107,8 @@ async function runFault(fault: Fault, stage: Stage): Promise<FaultResult> {
   let backAt = 0;
   const context: FaultContext = { system, provider, db, history, random: options.random.fork(fault.name), absenceMs: options.absenceMs, back: () => void (backAt = Date.now()) };
   const load = new Load({ targets, prefix, random: options.random.fork(`${fault.name} load`), history });
+  const lane = options.lane ?? fault.lane;
+  await system.useLane(lane);
   await fault.prepare?.(context);
   history.add({ op: "fault", fault: fault.name });
   await load.send(Math.ceil(events * SHARES.before), ARRIVALS_PER_SECOND);
@@ -116,12 +123,17 @@ async function runFault(fault: Fault, stage: Stage): Promise<FaultResult> {
   violations.push(...(await system.restartEnded()).map((how) => `ended by itself: ${how}`));
   await waitUntilAtRest(stage);
   const verdict = await judge(stage, prefix, load);
-  violations.push(...verdict.violations, ...load.failures);
+  violations.push(...verdict.violations, ...summary(load.failures));
   if (recoveryMs === null) violations.push(`not everything ended within ${END_WITHIN_MS} ms`);
   else if (recoveryMs > RECOVERY_MS_MAX) violations.push(`recovery took ${recoveryMs} ms, more than ${RECOVERY_MS_MAX}`);
   await fault.restore?.(context);
   const { lost, duplicated, repeatedCalls } = verdict;
-  return { fault: fault.name, events: load.sent, lost, duplicated, recoveryMs, repeatedCalls, elapsedMs: Math.round(performance.now() - startedAt), violations };
+  return { fault: fault.name, seed: options.seed, lane, events: load.sent, lost, duplicated, recoveryMs, repeatedCalls, elapsedMs: Math.round(performance.now() - startedAt), violations };
+}
+
+/** The first few of many. */
+function summary(failures: readonly string[]): string[] {
+  return failures.length <= EXAMPLES_MAX ? [...failures] : [...failures.slice(0, EXAMPLES_MAX), `… and ${failures.length - EXAMPLES_MAX} more deliveries`];
 }
 
 function judge({ db, provider, targets }: Stage, prefix: string, load: Load): Promise<Verdict> {

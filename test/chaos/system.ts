@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { findInngest } from "../../scripts/environment/inngest-binary.ts";
 import { startInngest } from "../../scripts/environment/inngest.ts";
@@ -17,6 +17,12 @@ import { HttpGate } from "./http-gate.ts";
 export const INSTANCES = ["api", "ingress", "relay", "worker-1", "worker-2"] as const;
 export type Instance = (typeof INSTANCES)[number];
 export const WORKERS = ["worker-1", "worker-2"] as const satisfies readonly Instance[];
+
+/**
+ * How executions start. `fast`: intake hands them to a worker through Redis and their events come after, as Fluxo is run. `durable`: by the relay and
+ * Inngest alone, as under a backlog and wherever the fast lane loses one; a fault there would go unnoticed with the fast lane on.
+ */
+export type Lane = "fast" | "durable";
 
 /** The stores, which keep what they hold unless told otherwise. */
 type Store = "postgres" | "redis" | "inngest" | "inngest-redis";
@@ -67,6 +73,7 @@ export class ChaosSystem {
   readonly #expected = new Set<number>();
   #postgres: PostgresServer;
   #workerEnv: Readonly<Record<string, string>> = {};
+  #lane: Lane = "fast";
   /** The agency that owns the tenants. */
   #adminKey = "";
 
@@ -176,6 +183,12 @@ export class ChaosSystem {
     return WORKERS.find((worker) => this.#processes.get(worker)?.pid === pid);
   }
 
+  pid(instance: Instance): number {
+    const managed = this.#processes.get(instance);
+    if (managed === undefined) throw new Error(`${instance} does not run.`);
+    return managed.pid;
+  }
+
   /** Sends SIGKILL (SIGQUIT is PostgreSQL's immediate stop) and waits until the process is gone. */
   async kill(part: Instance | Store, signal: "SIGKILL" | "SIGQUIT" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const managed = this.#processes.get(part);
@@ -202,11 +215,6 @@ export class ChaosSystem {
     return told;
   }
 
-  /** What a process has printed since its last start. */
-  logOf(instance: Instance): string {
-    return readFileSync(this.#processes.get(instance)?.logFile ?? "", "utf8");
-  }
-
   /** Stops a process in its tracks, or lets it go on. */
   signal(instance: Instance, signal: "SIGSTOP" | "SIGCONT"): void {
     const managed = this.#processes.get(instance);
@@ -225,20 +233,24 @@ export class ChaosSystem {
       settings: this.#settings,
       ports,
       logDir: join(this.#options.logDir, `${instance}.${this.#countStart(instance)}`),
-      ...(isWorker ? { extraEnv: { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } } : {}),
+      extraEnv: { FLUXO_FAST_LANE: String(this.#lane === "fast"), ...(isWorker ? { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } : {}) },
     });
     if (isWorker) await syncWorker(`http://127.0.0.1:${ports.worker}`);
     this.#processes.set(instance, managed);
     this.#options.history.add({ op: "started", part: instance, pid: managed.pid });
   }
 
-  /** Restarts the workers in order with these variables over the usual ones. */
+  /** Restarts the workers with these variables over the usual ones. */
   async restartWorkers(env: Readonly<Record<string, string>>): Promise<void> {
     this.#workerEnv = env;
-    for (const worker of WORKERS) {
-      await this.kill(worker, "SIGTERM");
-      await this.start(worker);
-    }
+    await this.#restart(WORKERS);
+  }
+
+  /** Has executions start by that lane from now on. */
+  async useLane(lane: Lane): Promise<void> {
+    if (lane === this.#lane) return;
+    this.#lane = lane;
+    await this.#restart(["ingress", ...WORKERS]);
   }
 
   /** Starts a store that was ended; resolves when it answers. `isEmpty`: nothing of what it held is left. */
@@ -300,6 +312,15 @@ export class ChaosSystem {
     rmSync(join(this.#options.dir, "inngest"), { recursive: true, force: true });
     await withClient(this.administrativeUrl, (client) => client.query("DROP DATABASE inngest WITH (FORCE)"));
     await createDatabase(this.administrativeUrl, "inngest");
+  }
+
+  async #restart(instances: readonly Instance[]): Promise<void> {
+    await Promise.all(
+      instances.map(async (instance) => {
+        await this.kill(instance, "SIGTERM");
+        await this.start(instance);
+      }),
+    );
   }
 
   #countStart(part: string): number {

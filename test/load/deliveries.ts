@@ -5,6 +5,8 @@ export interface Delivery {
   readonly status: number;
   /** Of an accepted one. */
   readonly executionId: string;
+  /** Of a refused one. */
+  readonly code: string;
 }
 
 /** An execution as it is recorded. */
@@ -33,18 +35,30 @@ export interface Comparison {
 
 const LINE_FORM = /^@ (\S+) (\d+) (\S+)$/;
 
-/** Reads the lines that the scenarios log: `@ deliveryId status executionId`. */
+/** Reads the lines that the scenarios log: `@ deliveryId status`, and the execution's id, the code of a refusal or `-`. */
 export function readDeliveries(log: string): Delivery[] {
   const deliveries: Delivery[] = [];
   for (const line of log.split("\n")) {
     const [, deliveryId = "", status = "0", told = ""] = LINE_FORM.exec(line) ?? [];
-    if (deliveryId !== "") deliveries.push({ deliveryId, status: Number(status), executionId: isAccepted(Number(status)) ? told : "" });
+    const isTold = isAccepted(Number(status));
+    if (deliveryId !== "") deliveries.push({ deliveryId, status: Number(status), executionId: isTold ? told : "", code: isTold || told === "-" ? "" : told });
   }
   return deliveries;
 }
 
 function isAccepted(status: number): boolean {
   return status === 200 || status === 202;
+}
+
+/** How many requests got each answer that was not an acceptance: `503 UNAVAILABLE`, `no answer`. */
+export function countRefusals(deliveries: readonly Delivery[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, code } of deliveries) {
+    if (isAccepted(status)) continue;
+    const answer = status === 0 ? "no answer" : `${status} ${code}`.trim();
+    counts[answer] = (counts[answer] ?? 0) + 1;
+  }
+  return counts;
 }
 
 /** Holds what callers were told against what is recorded (I1, I2). */

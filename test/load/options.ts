@@ -30,7 +30,7 @@ const TARGET_SCENARIOS: readonly ScenarioName[] = ["smoke", "baseline", "spike",
 
 export const HELP = `npm run test:load: sends load to the ingress with k6 and judges every answer and every record.
 
-  npm run test:load                                a system of its own, all scenarios (about 5 minutes)
+  npm run test:load                                a system of its own, all scenarios (2 to 5 minutes)
   npm run test:load -- --only spike,overload       some scenarios; may be repeated
   npm run test:load -- --duration 30               seconds that a scenario sends for (${DEFAULT_SECONDS} unless said)
   npm run test:load -- --json FILE                 writes what was measured and judged as JSON too
@@ -95,7 +95,7 @@ function readNumber(option: string, text: string, max: number): number {
 }
 
 /** @throws Problem when the address is none, or is of another machine and nobody allowed that */
-function checkTarget(text: string, isRemoteAllowed: boolean): string {
+export function checkTarget(text: string, isRemoteAllowed: boolean): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) throw optionProblem(`--target ${text} is no address.`, "give the whole address of a hook, such as http://127.0.0.1:4101/hooks/….");
   const url = new URL(text);
   if (!isLoopback(url.hostname) && !isRemoteAllowed) {

@@ -9,6 +9,8 @@ export interface ScenarioReport {
   readonly name: ScenarioName;
   readonly verdicts: readonly Verdict[];
   readonly metrics: K6Result["metrics"];
+  /** Requests by the answer that refused them. */
+  readonly refusals: Readonly<Record<string, number>>;
   /** Absent where there are no records to look at. */
   readonly comparison?: Comparison;
   readonly completion?: Completion;
@@ -16,12 +18,14 @@ export interface ScenarioReport {
 }
 
 /** The lines of one scenario: what was sent, how long it took, and every check that failed. */
-export function describeScenario({ metrics, comparison, completion, ingress, verdicts }: ScenarioReport): string {
+export function describeScenario({ metrics, refusals, comparison, completion, ingress, verdicts }: ScenarioReport): string {
   const value = (metric: string, key: string): number => metrics[metric]?.values[key] ?? 0;
   const lines = [
     `answers:    ${value("accepted", "count")} accepted, ${value("refused", "count")} refused with 429 or 503, ${value("dropped_iterations", "count")} not sent for lack of users`,
     `latency:    accepted p50 ${ms(value("accepted_duration", "p(50)"))}, p95 ${ms(value("accepted_duration", "p(95)"))}, p99 ${ms(value("accepted_duration", "p(99)"))}; refused p99 ${ms(value("refused_duration", "p(99)"))}`,
   ];
+  const refused = Object.entries(refusals).map(([answer, count]) => `${count} × ${answer}`);
+  if (refused.length > 0) lines.push(`refusals:   ${refused.join(", ")}`);
   if (comparison !== undefined && completion !== undefined) {
     lines.push(`records:    ${completion.count} ended, ${comparison.lost.length} lost, ${comparison.doubled.length} doubled; accept → end p50 ${ms(completion.p50Ms)}, p95 ${ms(completion.p95Ms)}; ${Math.round(completion.perSecond)} executions/s`);
   }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findK6 } from "../../scripts/environment/k6-binary.ts";
 import type { Steps } from "../../scripts/environment/steps.ts";
-import { compare } from "./deliveries.ts";
+import { compare, countRefusals } from "./deliveries.ts";
 import { IngressWatch } from "./ingress-watch.ts";
 import { runK6, type K6Result } from "./k6.ts";
 import type { LoadOptions, ScenarioName, Target } from "./options.ts";
@@ -36,6 +36,9 @@ type Rates = Pick<LoadPlan, "capacity" | "baseline">;
 const CALIBRATION_SECONDS = 4;
 /** The usual moment's share of what the system completes and of what the ingress acknowledges. */
 const BASELINE_SHARE = 0.4;
+/** The metric whose thresholds ask for refusals. */
+const REFUSALS = "refused count";
+const ATTEMPTS_MAX = 3;
 
 /** Runs the chosen scenarios one after the other. What was started is stopped by `stack`. @returns how many checks passed and failed */
 export async function runLoad(options: LoadOptions, steps: Steps, stack: AsyncDisposableStack): Promise<{ readonly passed: number; readonly failed: number }> {
@@ -75,8 +78,8 @@ async function loadTarget(bench: Bench, { hookUrl, secret, deliveryIdHeader, rat
     const report = await bench.steps.run(
       name,
       async () => {
-        const { metrics } = await send(bench, hooks, name, { capacity: rate / BASELINE_SHARE, baseline: rate });
-        return { name, metrics, verdicts: judgeThresholds({ metrics }) };
+        const { metrics, deliveries } = await send(bench, hooks, name, { capacity: rate / BASELINE_SHARE, baseline: rate });
+        return { name, metrics, refusals: countRefusals(deliveries), verdicts: judgeThresholds({ metrics }) };
       },
       ({ verdicts }) => verdictCount(verdicts),
     );
@@ -93,22 +96,33 @@ async function calibrate(bench: Bench, system: LoadSystem): Promise<Calibration>
   return { acknowledged: metrics["accepted"]?.values["rate"] ?? deliveries.length / CALIBRATION_SECONDS, completed: perSecond };
 }
 
+/** An overload that the ingress did not notice proves nothing: it is repeated with a higher rate. */
 async function runScenario(bench: Bench, system: LoadSystem, name: ScenarioName, rates: Rates, progress: (text: string) => void): Promise<ScenarioReport> {
+  for (let attempt = 1, { capacity } = rates; ; attempt += 1, capacity *= 2) {
+    const report = await runOnce(bench, system, { name, id: attempt === 1 ? name : `${name}-${attempt}` }, { ...rates, capacity }, progress);
+    const failed = report.verdicts.filter(({ isPassed }) => !isPassed);
+    const isUnnoticed = failed.length > 0 && failed.every(({ title }) => title.startsWith(REFUSALS));
+    if (!isUnnoticed || attempt === ATTEMPTS_MAX) return report;
+    progress("nothing was refused: once more with twice the rate");
+  }
+}
+
+async function runOnce(bench: Bench, system: LoadSystem, { name, id }: { readonly name: ScenarioName; readonly id: string }, rates: Rates, progress: (text: string) => void): Promise<ScenarioReport> {
   const watch = await IngressWatch.start(system.ingressUrl);
   progress("sending");
-  const { metrics, deliveries } = await send(bench, system.hooks, name, rates);
+  const { metrics, deliveries } = await send(bench, system.hooks, name, rates, bench.options.durationSeconds, id);
   const ingress = await watch.stop();
   const left = await waitUntilAllEnded(system.client, (count) => progress(count === 0 ? "comparing with the records" : "waiting until everything accepted has ended"));
-  const prefix = `${bench.testId}-${name}-`;
+  const prefix = `${bench.testId}-${id}-`;
   const comparison = compare(deliveries, await readRecords(system.client, prefix));
   const completion = await measureCompletion(system.client, prefix);
   const quiet = name === "noisy-tenant" ? await measureCompletion(system.client, `${prefix}quiet-`) : undefined;
   const verdicts = [...judgeThresholds({ metrics }), ...judgeRecords(comparison, left), ...judgeScenario(name, comparison, quiet), ...judgeIngress(ingress)];
-  return { name, verdicts, metrics, comparison, completion, ingress };
+  return { name, verdicts, metrics, refusals: countRefusals(deliveries), comparison, completion, ingress };
 }
 
-function send(bench: Bench, hooks: readonly LoadHook[], script: ScenarioName | "calibrate", rates: Rates, durationSeconds = bench.options.durationSeconds): Promise<K6Result> {
-  return runK6({ binary: bench.binary, script, dir: bench.dir, plan: { prefix: `${bench.testId}-${script}`, hooks, ...rates, durationSeconds } });
+function send(bench: Bench, hooks: readonly LoadHook[], script: ScenarioName | "calibrate", rates: Rates, durationSeconds = bench.options.durationSeconds, id: string = script): Promise<K6Result> {
+  return runK6({ binary: bench.binary, script, dir: bench.dir, plan: { prefix: `${bench.testId}-${id}`, hooks, ...rates, durationSeconds } });
 }
 
 function verdictCount(verdicts: readonly Verdict[]): string {

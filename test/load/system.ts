@@ -14,6 +14,8 @@ export interface LoadSystem extends AsyncDisposable {
   readonly hooks: readonly LoadHook[];
 }
 
+/** Room for 64 small requests: little, so that a load generator on the same machine can go beyond it. */
+const REQUEST_MEMORY_MIB = "4";
 const DELIVERY_ID_HEADER = "x-delivery-id";
 /** Plans whose quota a load test does not use up. */
 const PLANS = ["PRO", "AGENCY", "PRO", "PRO", "AGENCY", "PRO"] as const;
@@ -23,7 +25,7 @@ export async function startLoadSystem(): Promise<LoadSystem> {
   const dir = mkdtempSync(join(tmpdir(), "fluxo-load-"));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
-  const system = await startSystem({ dir, allowedPrivateHosts: [] });
+  const system = await startSystem({ dir, allowedPrivateHosts: [], extraEnv: { INGRESS_BODY_MEMORY_MIB: REQUEST_MEMORY_MIB } });
   stack.defer(() => system.stop());
   const client = createClient({ ...system, sinkUrl: "" });
   stack.defer(() => client.close());

@@ -21,6 +21,7 @@ import { createExecutionStore } from "./execution/execution-store.ts";
 import { LeaseKeeper } from "./execution/lease-keeper.ts";
 import { FAST_LANE_SILENCE_MS, FastLaneTaker } from "./fast-lane/fast-lane-taker.ts";
 import { executionFunctions } from "./inngest/functions.ts";
+import { createNodePorts } from "./node-ports/node-ports.ts";
 import { registerFunctions } from "./inngest/register.ts";
 import { responseAnnouncer } from "./response-announcer.ts";
 
@@ -59,7 +60,7 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const store = createExecutionStore({ pool: app, owner, leaseMs: config.WORKER_LEASE_MS, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
-  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, http, metrics } };
+  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http }), metrics } };
   const engine = new Engine(engineOptions);
   leases.start();
   lifecycle.onStop("journal", () => store.drain());

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { FAST_LANE_AGE_MAX_MS, FAST_LANE_ENTRIES_MAX, FAST_LANE_LIST, FAST_LANE_TENANT_ENTRIES_MAX } from "@fluxo/contracts/channels/fast-lane";
+import { FAST_LANE_AGE_MAX_MS, FAST_LANE_ENTRIES_MAX, FAST_LANE_LIST, FAST_LANE_TENANT_ENTRIES_MAX, FAST_LANE_TENANT_PER_SECOND_MAX } from "@fluxo/contracts/channels/fast-lane";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metrics";
@@ -63,6 +63,23 @@ test("many executions of one tenant at once are a backlog; others beside them ar
   expect(await refused("backlog")).toBe(10 - FAST_LANE_TENANT_ENTRIES_MAX);
   const entries = await redis.lrange(FAST_LANE_LIST, 0, -1);
   expect(entries.filter((entry) => entry.includes(tenantId))).toHaveLength(FAST_LANE_TENANT_ENTRIES_MAX);
+});
+
+test("a tenant that keeps sending is a backlog, until a second passes without", async () => {
+  const tenantId = randomUUID();
+  let nowMs = 1_000_000;
+  const steady = new FastLane({ redis, clock: { ...systemClock, now: () => new Date(nowMs) }, logger, metrics });
+  for (let sent = 0; sent < FAST_LANE_TENANT_PER_SECOND_MAX + 5; sent += 1) {
+    steady.handOver(executionsOf(tenantId, 1));
+    await vi.waitFor(async () => expect((await handedOver()) + (await refused("backlog"))).toBe(sent + 1));
+  }
+  expect(await handedOver()).toBe(FAST_LANE_TENANT_PER_SECOND_MAX);
+  nowMs += 1_000;
+  steady.handOver(executionsOf(tenantId, 1));
+  expect(await refused("backlog")).toBe(6);
+  nowMs += 2_000;
+  steady.handOver(executionsOf(tenantId, 1));
+  await vi.waitFor(async () => expect(await handedOver()).toBe(FAST_LANE_TENANT_PER_SECOND_MAX + 1));
 });
 
 test("a full list takes what fits and then nothing, whoever hands over", async () => {

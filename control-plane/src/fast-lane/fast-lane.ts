@@ -1,9 +1,17 @@
 import { readFileSync } from "node:fs";
-import { FAST_LANE_AGE_MAX_MS, FAST_LANE_ENTRIES_MAX, FAST_LANE_LIST, FAST_LANE_TENANT_ENTRIES_MAX, type FastLaneEntry } from "@fluxo/contracts/channels/fast-lane";
+import {
+  FAST_LANE_AGE_MAX_MS,
+  FAST_LANE_ENTRIES_MAX,
+  FAST_LANE_LIST,
+  FAST_LANE_TENANT_ENTRIES_MAX,
+  FAST_LANE_TENANT_PER_SECOND_MAX,
+  type FastLaneEntry,
+} from "@fluxo/contracts/channels/fast-lane";
 import type { Clock } from "@fluxo/core/ports/clock";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import type { RedisClient } from "@fluxo/runtime/redis";
+import { TenantRates } from "./tenant-rates.ts";
 
 /** An execution that intake has committed. */
 export interface AcceptedExecution {
@@ -29,10 +37,11 @@ const script = readFileSync(new URL("hand-over.lua", import.meta.url), "utf8");
 
 /**
  * The sending end of the fast lane. Everything that it is given is in the outbox already, so it never waits, never repeats, and gives up at the first
- * sign of a backlog: many executions of one tenant at once, a full list, a Redis that is away or slow.
+ * sign of a backlog: many executions of one tenant at once or one after the other, a full list, a Redis that is away or slow.
  */
 export class FastLane {
   readonly #options: FastLaneOptions;
+  readonly #rates = new TenantRates(1_000);
   #inFlight = 0;
 
   constructor(options: FastLaneOptions) {
@@ -47,7 +56,7 @@ export class FastLane {
   /** Hands executions to the workers, or leaves them to the outbox. */
   readonly handOver: HandOver = (accepted) => {
     const { redis, metrics } = this.#options;
-    const chosen = firstOfEachTenant(accepted, FAST_LANE_TENANT_ENTRIES_MAX);
+    const chosen = firstOfEachTenant(this.#ofQuietTenants(accepted), FAST_LANE_TENANT_ENTRIES_MAX);
     if (accepted.length > chosen.length) metrics.fastLaneRefused.inc({ reason: "backlog" }, accepted.length - chosen.length);
     if (chosen.length === 0) return;
     if (redis.status !== "ready" || this.#inFlight >= IN_FLIGHT_MAX) {
@@ -59,6 +68,12 @@ export class FastLane {
       this.#inFlight -= 1;
     });
   };
+
+  /** Leaves out what belongs to a tenant that keeps sending: its executions are cheaper in the batches that its events become. */
+  #ofQuietTenants(accepted: readonly AcceptedExecution[]): AcceptedExecution[] {
+    const nowMs = this.#options.clock.now().getTime();
+    return accepted.filter(({ tenantId }) => this.#rates.add(tenantId, nowMs) < FAST_LANE_TENANT_PER_SECOND_MAX);
+  }
 
   async #push(chosen: readonly AcceptedExecution[]): Promise<void> {
     const { redis, clock, logger, metrics } = this.#options;

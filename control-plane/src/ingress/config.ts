@@ -14,7 +14,7 @@ export const ingressVariables = z.object({
   FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
   INGRESS_BODY_MEMORY_MIB: intVariable({ min: 2, max: 4_096 })
     .default(64)
-    .describe("MiB of request bodies that may be held at one time; what comes above is answered with 503 and Retry-After."),
+    .describe("MiB that requests may hold at one time until they are recorded, each with 64 KiB beside its body; what comes above is answered with 503 and Retry-After, what comes above half of it from one tenant with 429."),
 });
 
 export type IngressConfig = Readonly<z.output<typeof ingressVariables>>;

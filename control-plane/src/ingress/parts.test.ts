@@ -85,15 +85,40 @@ describe("the hook directory", () => {
 });
 
 describe("bounds", () => {
+  const KIB = 1_024;
+  const never = (): Promise<never> => Promise.reject(new Error("must not be asked"));
+
   test("the memory budget gives back what it lent, also after a failure", async () => {
-    const budget = new MemoryBudget(10);
+    const budget = new MemoryBudget(200 * KIB);
     const gate = Promise.withResolvers<undefined>();
-    const held = budget.hold(8, () => gate.promise);
-    await expect(budget.hold(3, () => Promise.resolve())).rejects.toMatchObject({ code: "UNAVAILABLE", retryAfterSeconds: 1 });
+    const held = budget.hold(100 * KIB, () => gate.promise);
+    await expect(budget.hold(0, never)).rejects.toMatchObject({ code: "UNAVAILABLE", retryAfterSeconds: 1 });
     gate.resolve(undefined);
     await held;
-    await expect(budget.hold(10, () => Promise.reject(new Error("x")))).rejects.toThrow("x");
-    expect(await budget.hold(10, () => Promise.resolve("free"))).toBe("free");
+    await expect(budget.hold(136 * KIB, () => Promise.reject(new Error("x")))).rejects.toThrow("x");
+    expect(await budget.hold(136 * KIB, () => Promise.resolve("free"))).toBe("free");
+  });
+
+  test("the memory budget bounds the number of requests, also of those without a body", async () => {
+    const budget = new MemoryBudget(1_024 * KIB);
+    const gate = Promise.withResolvers<undefined>();
+    const held = Array.from({ length: 16 }, () => budget.hold(0, () => gate.promise));
+    await expect(budget.hold(0, never)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    gate.resolve(undefined);
+    await Promise.all(held);
+    expect(await budget.hold(0, () => Promise.resolve("free"))).toBe("free");
+  });
+
+  test("a tenant gets at most half of the memory budget, but always one request", async () => {
+    const budget = new MemoryBudget(256 * KIB);
+    const gate = Promise.withResolvers<undefined>();
+    const held = [budget.holdForTenant("noisy", 0, () => gate.promise), budget.holdForTenant("noisy", 0, () => gate.promise)];
+    await expect(budget.holdForTenant("noisy", 0, never)).rejects.toMatchObject({ code: "RATE_LIMITED", status: 429, retryAfterSeconds: 1 });
+    expect(await budget.holdForTenant("quiet", 200 * KIB, () => Promise.resolve("served"))).toBe("served");
+    gate.resolve(undefined);
+    await Promise.all(held);
+    await expect(budget.holdForTenant("noisy", 0, () => Promise.reject(new Error("x")))).rejects.toThrow("x");
+    expect(await budget.holdForTenant("noisy", 64 * KIB, () => Promise.resolve("free"))).toBe("free");
   });
 
   test("statements are cut by bytes, in order, and nothing is lost", () => {

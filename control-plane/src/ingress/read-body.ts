@@ -67,7 +67,10 @@ export function startBody(request: IncomingMessage, maxBytes: number): BodyReade
     else resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
   });
   request.once("error", (error) => reject(new CallerGoneError("The request broke off.", { cause: error })));
-  request.once("close", () => reject(new CallerGoneError("The request broke off.")));
+  // Every request closes: an error is made only where it says something.
+  request.once("close", () => {
+    if (!request.readableEnded) reject(new CallerGoneError("The request broke off."));
+  });
   return { body: promise, discard };
 }
 

@@ -38,13 +38,15 @@ export interface Received {
  * @throws RequestError with which the request is refused and nothing recorded; CallerGoneError
  */
 export async function receive(request: IncomingMessage, token: string, options: ReceiveOptions): Promise<Received> {
-  return options.budget.hold(expectedBytes(request, BODY_BYTES_MAX), async () => {
+  const { budget } = options;
+  const bodyBytes = expectedBytes(request, BODY_BYTES_MAX);
+  return budget.hold(bodyBytes, async () => {
     const reader = startBody(request, BODY_BYTES_MAX);
     try {
       const hook = await findHook(token, options);
       if (!hook.methods.has(request.method ?? "")) throw new HookMethodError([...hook.methods].join(", "));
       refuseEncodedBody(request.headers["content-encoding"]);
-      return { hook, receipt: await record(request, hook, await reader.body, options) };
+      return await budget.holdForTenant(hook.tenantId, bodyBytes, async () => ({ hook, receipt: await record(request, hook, await reader.body, options) }));
     } finally {
       reader.discard();
     }

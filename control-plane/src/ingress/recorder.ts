@@ -13,6 +13,8 @@ const BATCH_ITEMS_MAX = 100;
 /** Bodies of one statement, in bytes: PostgreSQL takes no jsonb above 256 MB, and escapes make a body several times larger. */
 const BATCH_BYTES_MAX = 4_194_304;
 const QUEUED_MAX = 5_000;
+/** What waits for longer keeps later requests out, so that the time to an answer is bounded at any speed of PostgreSQL. */
+const WAIT_MS_MAX = 2_000;
 /** Statements at one time. */
 const IN_FLIGHT_MAX = 2;
 const RETRY_AFTER_SECONDS = 1;
@@ -50,6 +52,7 @@ export class Recorder {
       flush: (requests) => this.#flush(requests),
       maxBatch: BATCH_ITEMS_MAX,
       maxQueued: QUEUED_MAX,
+      maxWaitMs: WAIT_MS_MAX,
       maxInFlight: IN_FLIGHT_MAX,
       retryRowByRow: true,
       isRetryable: (error) => ["data", "conflict"].includes(storeFailureOf(error)),

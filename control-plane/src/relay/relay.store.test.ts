@@ -94,6 +94,22 @@ describe("a round", () => {
     expect(await outboxSize()).toBe(0);
   });
 
+  test.each(["fluxo_relay_claim", "fluxo_relay_sent"])("whose %s is done without an answer keeps nothing from the next round", async (lost) => {
+    const [id] = await accept(await newHook(), 1);
+    const query = system.query.bind(system) as (statement: unknown) => Promise<unknown>;
+    vi.spyOn(system, "query").mockImplementation((async (statement: { name?: string }) => {
+      const answer = await query(statement);
+      if (statement.name === lost) throw new Error("Connection terminated unexpectedly");
+      return answer;
+    }) as never);
+    const relay = createRelay();
+    await expect(relay.tick()).rejects.toThrow("terminated");
+    vi.restoreAllMocks();
+    await relay.tick();
+    expect(receiver.events.map((event) => event.id)).toEqual([id]);
+    expect(await outboxSize()).toBe(0);
+  });
+
   test("that Inngest refuses gives its entries back at once", async () => {
     const [id] = await accept(await newHook(), 1);
     receiver.behave(503);

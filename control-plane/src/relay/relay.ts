@@ -1,5 +1,5 @@
 import type { Clock, Random } from "@fluxo/core/ports/clock";
-import { claimOutbox, markSent, releaseClaim, type OutboxEntry } from "@fluxo/prisma/relay/outbox";
+import { claimOutbox, markSent, releaseAllClaims, releaseClaim, type OutboxEntry } from "@fluxo/prisma/relay/outbox";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import type { EventApi } from "./event-api.ts";
@@ -31,7 +31,8 @@ export interface RoundReport {
 }
 
 const CLAIM_MAX = 500;
-const LEASE_MS = 15_000;
+/** Entries that a killed relay had claimed wait so long. */
+const LEASE_MS = 10_000;
 /** A send begins only in the first part of its claim, so that it is over (see the event API's timeout) before another relay may claim the entries. */
 const SEND_WITHIN = 0.5;
 /** Wait after a round that found nothing: it grows from the first to the last, because the next work is most likely right after some work. */
@@ -48,6 +49,8 @@ export class Relay {
   #round: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> | undefined;
   #isWoken = false;
+  /** Until a round has come to its end: one whose claim, mark or release got no answer leaves claims behind. */
+  #mayHoldClaims = false;
   #onWake: (() => void) | undefined;
   readonly #stopping = new AbortController();
 
@@ -124,12 +127,15 @@ export class Relay {
 
   async #runRound(): Promise<RoundReport> {
     const { db, owner, outstandingMax, claimMax = CLAIM_MAX, leaseMs = LEASE_MS, metrics, clock } = this.#options;
+    if (this.#mayHoldClaims) await releaseAllClaims(db, owner);
+    this.#mayHoldClaims = true;
     const startedAt = performance.now();
     const entries = await claimOutbox(db, { owner, limit: claimMax, leaseMs, outstandingMax });
     const oldestMs = Math.min(clock.now().getTime(), ...entries.map((entry) => entry.createdAt.getTime()));
     metrics.outboxAge.set((clock.now().getTime() - oldestMs) / 1_000);
-    if (entries.length === 0) return { claimed: 0, sent: 0, failed: 0 };
     const sent = await this.#sendAll(toMessages(entries), startedAt + leaseMs * SEND_WITHIN);
+    if (sent === entries.length) this.#mayHoldClaims = false;
+    if (entries.length === 0) return { claimed: 0, sent: 0, failed: 0 };
     metrics.groupCommitBatchSize.observe({ group: "relay" }, entries.length);
     metrics.groupCommitDuration.observe({ group: "relay" }, (performance.now() - startedAt) / 1_000);
     return { claimed: entries.length, sent, failed: entries.length - sent };
@@ -160,8 +166,11 @@ export class Relay {
 
   async #giveBack(entries: readonly OutboxEntry[]): Promise<void> {
     const { db, owner, logger } = this.#options;
-    await releaseClaim(db, owner, entries).catch((error: unknown) => {
-      logger.warn({ err: error }, "claims were not given back; they end by themselves");
-    });
+    try {
+      await releaseClaim(db, owner, entries);
+      this.#mayHoldClaims = false;
+    } catch (error) {
+      logger.warn({ err: error }, "claims were not given back; the next round does it");
+    }
   }
 }

@@ -70,7 +70,9 @@ describe("batching", () => {
     await nextTurn();
     expect(batches).toEqual([[1], [2], [3]]);
   });
+});
 
+describe("bounds", () => {
   test("rejects beyond maxQueued, and takes items again when there is room", async () => {
     const { gates, group } = setUp({ maxBatch: 1, maxQueued: 2 });
     void group.add(1);
@@ -84,6 +86,28 @@ describe("batching", () => {
     expect(group.queued).toBe(1);
     void group.add(5);
     expect(group.queued).toBe(2);
+  });
+
+  test("rejects while an item has waited for too long, and takes items again when it has gone", async () => {
+    let nowMs = 0;
+    const { batches, gates, group } = setUp({ maxBatch: 1, maxWaitMs: 1_000, nowMs: () => nowMs });
+    void group.add(1);
+    await nextTurn();
+    nowMs = 5_000;
+    void group.add(2);
+    nowMs = 6_000;
+    void group.add(3);
+    nowMs = 6_001;
+    await expect(group.add(4)).rejects.toThrow(OverloadedError);
+    gates[0]?.resolve(undefined);
+    await nextTurn();
+    await nextTurn();
+    void group.add(5);
+    gates[1]?.resolve(undefined);
+    await nextTurn();
+    await nextTurn();
+    expect(batches).toEqual([[1], [2], [3]]);
+    expect(group.queued).toBe(1);
   });
 
   test.each([{ maxBatch: 0 }, { maxQueued: 0.5 }, { maxInFlight: 0 }, { retryRowByRow: true }])("refuses %j", (options) => {

@@ -1,11 +1,7 @@
-/** The queue is full: the caller answers that it is overloaded, instead of promising what it cannot keep. */
+/** The queue is full, or too slow: the caller answers that it is overloaded, instead of promising what it cannot keep. */
 export class OverloadedError extends Error {
   override readonly name = "OverloadedError";
   readonly code = "OVERLOADED";
-
-  constructor(maxQueued: number) {
-    super(`More than ${maxQueued} items are waiting to be written.`);
-  }
 }
 
 /** An item came after `drain`. */
@@ -32,6 +28,10 @@ export interface GroupCommitOptions<T, R> {
   readonly maxBatch: number;
   /** Most items that wait for a flush. */
   readonly maxQueued: number;
+  /** No item is taken while another one has waited for its flush for longer than this; no bound when absent. The number that may wait follows the speed of the store. */
+  readonly maxWaitMs?: number;
+  /** A clock that only goes forward, in milliseconds; `performance.now` when absent. */
+  readonly nowMs?: () => number;
   /** Flushes that run at the same time; 1 when absent, which also keeps batches in order. */
   readonly maxInFlight?: number;
   /** Flush the items of a failed batch one by one, so that poison fails alone. Asks `isRetryable`, without which nothing is repeated. */
@@ -43,6 +43,7 @@ export interface GroupCommitOptions<T, R> {
 
 interface Waiting<T, R> {
   readonly item: T;
+  readonly addedAtMs: number;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -55,6 +56,7 @@ interface Waiting<T, R> {
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>;
   readonly #maxInFlight: number;
+  readonly #nowMs: () => number;
   #queue: Waiting<T, R>[] = [];
   #inFlight = 0;
   #isScheduled = false;
@@ -65,6 +67,7 @@ export class GroupCommit<T, R> {
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
     this.#maxInFlight = options.maxInFlight ?? 1;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
     for (const bound of [options.maxBatch, options.maxQueued, this.#maxInFlight]) {
       if (!Number.isInteger(bound) || bound < 1) throw new RangeError("maxBatch, maxQueued and maxInFlight must be whole numbers from 1.");
     }
@@ -76,12 +79,15 @@ export class GroupCommit<T, R> {
     return this.#queue.length;
   }
 
-  /** Adds an item; resolves to its own result once it is written. @throws OverloadedError, DrainedError, or what the flush of the item threw */
+  /** Adds an item; resolves to its own result once it is written. @throws OverloadedError (see `maxQueued` and `maxWaitMs`), DrainedError, or what the flush of the item threw */
   async add(item: T): Promise<R> {
     if (this.#isDraining) throw new DrainedError();
-    if (this.#queue.length >= this.#options.maxQueued) throw new OverloadedError(this.#options.maxQueued);
+    const { maxQueued, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options;
+    const addedAtMs = this.#nowMs();
+    if (this.#queue.length >= maxQueued) throw new OverloadedError(`More than ${maxQueued} items are waiting to be written.`);
+    if (addedAtMs - (this.#queue[0]?.addedAtMs ?? addedAtMs) > maxWaitMs) throw new OverloadedError(`Items wait for longer than ${maxWaitMs} ms to be written.`);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ item, resolve, reject });
+      this.#queue.push({ item, addedAtMs, resolve, reject });
       this.#schedule();
     });
   }

@@ -81,3 +81,11 @@ export async function releaseClaim(db: pg.Pool, owner: string, entries: readonly
     values: [owner, entries.map((entry) => entry.tenantId), entries.map((entry) => entry.id)],
   });
 }
+
+/**
+ * Gives back whatever a relay may have claimed, after a claim whose answer was lost. Only between its rounds.
+ * @param db fluxo_system
+ */
+export async function releaseAllClaims(db: pg.Pool, owner: string): Promise<void> {
+  await db.query({ name: "fluxo_relay_release_all", text: "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = $1", values: [owner] });
+}

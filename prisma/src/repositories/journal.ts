@@ -1,5 +1,6 @@
 import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json } from "@fluxo/core/json";
+import type { NodeUsage } from "@fluxo/core/node/executor";
 import type { NodeStatus } from "@fluxo/core/status/execution-status";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { findPayloads, resolve } from "./executions.ts";
@@ -16,6 +17,7 @@ export interface JournalRecord {
   readonly reason: string | null;
   readonly attempt: number;
   readonly ports: readonly string[];
+  readonly usage: NodeUsage | null;
   /** Absent when outputs were not asked for. */
   readonly output?: Json;
   readonly failure: NodeFailure | null;
@@ -36,6 +38,7 @@ const select = {
   reason: true,
   attempt: true,
   ports: true,
+  usage: true,
   failure: true,
   attempts: true,
   startedAt: true,
@@ -47,11 +50,12 @@ interface StoredRow {
   readonly status: string;
   readonly failure: unknown;
   readonly attempts: unknown;
+  readonly usage: unknown;
 }
 
 /** The columns hold what `recordNodes` wrote from values of these types; a check constraint keeps the status to the known ones. */
-function typed<R extends StoredRow>(row: R): R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[] } {
-  return row as R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[] };
+function typed<R extends StoredRow>(row: R): R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: NodeUsage | null } {
+  return row as R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: NodeUsage | null };
 }
 
 /** The journal of an execution in plan order, in one query and one more for stored outputs. @param db of the tenant */

@@ -4,5 +4,7 @@ import { inngestFaults } from "./inngest.ts";
 import { storeFaults } from "./stores.ts";
 import { workerFaults } from "./workers.ts";
 
-/** Every fault, in the order in which a run goes through them. */
-export const FAULTS: readonly Fault[] = [...workerFaults, ...controlPlaneFaults, ...storeFaults, ...inngestFaults];
+const all: readonly Fault[] = [...workerFaults, ...controlPlaneFaults, ...storeFaults, ...inngestFaults];
+
+/** Every fault, in the order in which a run goes through them: lane by lane, because a change of the lane restarts processes. */
+export const FAULTS: readonly Fault[] = [...all.filter(({ lane }) => lane === "fast"), ...all.filter(({ lane }) => lane === "durable")];

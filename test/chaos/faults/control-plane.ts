@@ -6,8 +6,8 @@ import type { Fault, FaultContext } from "./fault.ts";
 const KILLS = 3;
 const HIT_WITHIN_MS = 30_000;
 
-/** Kills a process at the moment in which an answer has arrived at the gate and nobody has learned of it, again and again. */
-async function killAtAnswer(context: FaultContext, victim: Instance, gate: HttpGate, isMeant: (exchange: Exchange) => boolean): Promise<void> {
+/** Kills a process when what is meant is at the gate and has not passed it, again and again. */
+async function killAtGate(context: FaultContext, victim: Instance, gate: HttpGate, isMeant: (exchange: Exchange) => boolean): Promise<void> {
   const { system, random, history } = context;
   for (let kill = 0; kill < KILLS; kill += 1) {
     const hit = Promise.withResolvers<undefined>();
@@ -38,13 +38,21 @@ async function killAtAnswer(context: FaultContext, victim: Instance, gate: HttpG
 /** Processes of the control plane that die between what they did and who should learn of it. */
 export const controlPlaneFaults: readonly Fault[] = [
   {
+    name: "relay-killed-before-send",
+    lane: "durable",
+    description: "SIGKILL of the relay, three times, when it has claimed entries and Inngest has not had them",
+    run: (context) => killAtGate(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === undefined),
+  },
+  {
     name: "relay-killed-between-send-and-mark",
+    lane: "durable",
     description: "SIGKILL of the relay, three times, when Inngest has taken its events and the relay has not heard of it",
-    run: (context) => killAtAnswer(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === 200),
+    run: (context) => killAtGate(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === 200),
   },
   {
     name: "ingress-killed-between-commit-and-answer",
+    lane: "fast",
     description: "SIGKILL of the ingress, three times, when a delivery is committed and its sender has no answer; senders repeat with their delivery ids",
-    run: (context) => killAtAnswer(context, "ingress", context.system.gates.ingress, ({ path, status }) => path.startsWith("/hooks/") && status === 202),
+    run: (context) => killAtGate(context, "ingress", context.system.gates.ingress, ({ path, status }) => path.startsWith("/hooks/") && status === 202),
   },
 ];

@@ -3,7 +3,7 @@ import type pg from "pg";
 import type { History } from "../history.ts";
 import type { Provider } from "../provider.ts";
 import type { SeededRandom } from "../random.ts";
-import type { ChaosSystem, Instance } from "../system.ts";
+import type { ChaosSystem, Instance, Lane } from "../system.ts";
 
 /** What a fault may touch. */
 export interface FaultContext {
@@ -24,6 +24,8 @@ export interface Fault {
   readonly name: string;
   /** What is broken and how, in one sentence. */
   readonly description: string;
+  /** How executions start while it happens. */
+  readonly lane: Lane;
   /** Before the load begins. */
   readonly prepare?: (context: FaultContext) => Promise<void>;
   /** Breaks the part and brings it back, while deliveries arrive. @throws Error when it could not do what its description says */

@@ -5,6 +5,7 @@ import type { Fault } from "./fault.ts";
 export const inngestFaults: readonly Fault[] = [
   {
     name: "inngest-restarted",
+    lane: "durable",
     description: "SIGKILL of Inngest, started again with its database and its Redis",
     run: async ({ system, random }) => {
       await system.kill("inngest");
@@ -14,6 +15,7 @@ export const inngestFaults: readonly Fault[] = [
   },
   {
     name: "inngest-state-lost",
+    lane: "durable",
     description: "SIGKILL of Inngest and its Redis; both start again with nothing, also its database is a new one",
     run: async ({ system, random }) => {
       await system.kill("inngest");
@@ -25,6 +27,7 @@ export const inngestFaults: readonly Fault[] = [
   },
   {
     name: "no-inngest",
+    lane: "durable",
     description: "no Inngest for a minute",
     run: async ({ system, absenceMs }) => {
       await system.kill("inngest", "SIGTERM");

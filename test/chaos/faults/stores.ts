@@ -44,6 +44,7 @@ async function exhaustConnections({ system }: FaultContext): Promise<number> {
 export const storeFaults: readonly Fault[] = [
   {
     name: "postgres-restarted",
+    lane: "fast",
     description: "PostgreSQL stopped in immediate mode (no shutdown, recovery from its log) and started again, twice; Inngest uses the same server",
     run: async ({ system, random }) => {
       for (let restart = 0; restart < RESTARTS; restart += 1) {
@@ -56,16 +57,19 @@ export const storeFaults: readonly Fault[] = [
   },
   {
     name: "redis-restarted",
+    lane: "fast",
     description: "SIGKILL of Fluxo's Redis, started again with its data",
     run: (context) => restartRedis(context, false),
   },
   {
     name: "redis-flushed",
+    lane: "fast",
     description: "SIGKILL of Fluxo's Redis, started again empty",
     run: (context) => restartRedis(context, true),
   },
   {
     name: "commits-unknown",
+    lane: "durable",
     description: `${CUT_SHARE * 100} % of all commits happen and their connection is cut before the answer`,
     run: async ({ system, random, history }) => {
       const { database } = system.gates;
@@ -79,6 +83,7 @@ export const storeFaults: readonly Fault[] = [
   },
   {
     name: "connections-exhausted",
+    lane: "fast",
     description: `every connection that PostgreSQL gives is taken by somebody else for ${EXHAUSTED_MS} ms; those of the services are cut`,
     run: async (context) => {
       const refusals = await exhaustConnections(context);

@@ -2,6 +2,7 @@ import type { JsonObject } from "@fluxo/core/json";
 import { nodeTiers } from "@fluxo/nodes/catalog";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { PLAN, queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
@@ -13,7 +14,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Engine } from "./engine.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { PLAN, queueExecutions, seedWorkflow } from "./testing/seed.ts";
+import { createNodePorts } from "../node-ports/node-ports.ts";
 
 let database: TestDatabase;
 let sink: Sink;
@@ -56,7 +57,7 @@ function createWorker(name: string, leaseMs = 10_000): Worker {
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
   const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
-  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: (ids) => void announced.push(...ids), tools: { clock: systemClock, random: () => 0, http, metrics } }) };
+  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: (ids) => void announced.push(...ids), tools: { clock: systemClock, random: () => 0, ports: createNodePorts({ http }), metrics } }) };
 }
 
 async function execution(id: string): Promise<{ status: string; reason: string | null; output: JsonObject | null; error_code: string | null; lease_epoch: number; resume_at: Date | null }> {

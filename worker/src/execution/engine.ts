@@ -123,6 +123,7 @@ export class Engine {
         tools: this.#options.tools,
         ids: this.#options.ids,
         record: (rows, signal) => this.#options.store.record(rows, signal),
+        isHeld: () => leases.isHeld(executionId, epoch),
         onCommitted: ({ node }) => {
           if (awaited === "respondNode" && node.type === RESPOND_TYPE) this.#options.announce([executionId]);
         },

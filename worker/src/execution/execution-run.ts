@@ -19,6 +19,8 @@ export interface RunDependencies {
   readonly ids: IdSource;
   /** Commits journal rows of this execution; false when it is another's by now. */
   readonly record: (rows: readonly JournalRow[], signal: AbortSignal) => Promise<boolean>;
+  /** Whether the lease is surely held still, without asking anybody. */
+  readonly isHeld: () => boolean;
   /** Told of each node whose result is committed. Neither throws nor waits. */
   readonly onCommitted: (compiled: CompiledNode) => void;
 }
@@ -158,12 +160,13 @@ export class ExecutionRun {
   }
 
   async #work(compiled: CompiledNode): Promise<void> {
-    const { tenantId, executionId, input } = this.#claimed;
+    const { tenantId, workflowId, executionId, input } = this.#claimed;
     try {
       if (compiled.guardsRepeat && !(await this.#record([this.#intentRow(compiled)]))) return;
       const end = await runNode(
         {
           tenantId,
+          workflowId,
           executionId,
           compiled,
           trigger: input,
@@ -171,6 +174,7 @@ export class ExecutionRun {
           inputs: this.#progress.takenInputs(compiled.node.id).map((taken) => ({ ...taken, output: this.#outputs.get(taken.nodeId) ?? null })),
           attempts: this.#earlierAttempts.get(compiled.node.id) ?? [],
           signal: this.#abort.signal,
+          mayAct: () => this.#mayAct(),
         },
         this.#dependencies.tools,
       );
@@ -202,6 +206,12 @@ export class ExecutionRun {
       if (outcome.kind === "failed") this.#stop ??= { kind: "failed", failure: row.failure };
     }
     return step.ready;
+  }
+
+  /** Asked before each attempt: with a lease that ran out, another worker may have done the node meanwhile. */
+  #mayAct(): boolean {
+    if (!this.#abort.signal.aborted && !this.#dependencies.isHeld()) this.lose();
+    return !this.#abort.signal.aborted;
   }
 
   async #record(rows: readonly JournalRow[]): Promise<boolean> {

@@ -20,6 +20,7 @@ export function skippedRow(claimed: ClaimedExecution, { node, position, definiti
     status: "SKIPPED",
     attempt: 0,
     ports: [],
+    usage: null,
     output: null,
     payloadId,
     failure: null,
@@ -43,7 +44,7 @@ export function journalRow(parts: {
   const base: JournalRow = { ...skippedRow(claimed, compiled, payloadId), attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt };
   switch (end.kind) {
     case "done":
-      return { ...base, status: "SUCCESS", output: end.output, ports: end.ports, completedAt: now };
+      return { ...base, status: "SUCCESS", output: end.output, ports: end.ports, usage: end.usage ?? null, completedAt: now };
     case "delayed":
       return { ...base, status: "WAITING", output: end.output, resumeAt: end.resumeAt, reason: "DELAY" };
     case "backoff":

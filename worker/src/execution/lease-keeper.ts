@@ -46,6 +46,14 @@ export class LeaseKeeper {
     return this.#held.size;
   }
 
+  /**
+   * Whether the lease is surely held still, by this process's own measure. A process that was paused finds out here, before its timers tell it.
+   */
+  isHeld(executionId: string, epoch: number): boolean {
+    const entry = this.#held.get(executionId);
+    return entry !== undefined && entry.holder.epoch === epoch && performance.now() <= entry.safeUntilMs;
+  }
+
   /** @param claimBegunMs `performance.now()` before the claim was sent */
   add(holder: Holder, claimBegunMs: number): void {
     this.#held.set(holder.executionId, { holder, safeUntilMs: claimBegunMs + this.#options.leaseMs });
@@ -83,9 +91,7 @@ export class LeaseKeeper {
     } catch (error) {
       this.#options.logger.warn({ err: error, held: held.length }, "heartbeat failed");
     }
-    for (const { holder, safeUntilMs } of this.#held.values()) {
-      if (performance.now() > safeUntilMs) this.#lose(holder);
-    }
+    this.#giveUpExpired();
   }
 
   /** Ends the heartbeats and gives every lease still held back at once, so that another worker may continue without waiting. */
@@ -103,9 +109,20 @@ export class LeaseKeeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
+    let beat: Promise<unknown> | undefined;
     while (!signal.aborted) {
       await this.#options.clock.sleep(this.#options.leaseMs / 4, signal).catch(() => undefined);
-      if (!signal.aborted && this.#held.size > 0) await this.tick();
+      this.#giveUpExpired();
+      if (signal.aborted || this.#held.size === 0) continue;
+      // A heartbeat may wait for an answer longer than a lease lasts: what it cannot extend ends all the same.
+      beat ??= this.tick().finally(() => (beat = undefined));
+    }
+    await beat;
+  }
+
+  #giveUpExpired(): void {
+    for (const { holder, safeUntilMs } of this.#held.values()) {
+      if (performance.now() > safeUntilMs) this.#lose(holder);
     }
   }
 

@@ -1,9 +1,9 @@
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { toNodeFailure, type NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json, JsonObject } from "@fluxo/core/json";
-import type { NodeContext, NodeInput, NodeResult } from "@fluxo/core/node/executor";
+import type { NodeContext, NodeInput, NodeResult, NodeUsage } from "@fluxo/core/node/executor";
 import type { Clock, Random } from "@fluxo/core/ports/clock";
-import type { HttpPort } from "@fluxo/core/ports/http";
+import type { PortsOf } from "../node-ports/node-ports.ts";
 import { nextAttempt } from "@fluxo/core/retry/policy";
 import { jsonBytes } from "@fluxo/core/size";
 import type { TemplateContext } from "@fluxo/core/templates/context";
@@ -17,13 +17,14 @@ import type { CompiledNode } from "./version-cache.ts";
 export interface NodeTools {
   readonly clock: Clock;
   readonly random: Random;
-  readonly http: HttpPort;
+  readonly ports: PortsOf;
   readonly metrics: Metrics;
 }
 
 /** One node of one execution, ready to run. */
 export interface NodeTask {
   readonly tenantId: string;
+  readonly workflowId: string;
   readonly executionId: string;
   readonly compiled: CompiledNode;
   readonly inputs: readonly NodeInput[];
@@ -32,6 +33,8 @@ export interface NodeTask {
   /** Failures of the attempts before, when the node continues after a back-off or a takeover. */
   readonly attempts: readonly NodeFailure[];
   readonly signal: AbortSignal;
+  /** Whether another attempt may begin; false once the execution is lost or canceled. */
+  readonly mayAct: () => boolean;
 }
 
 interface NodeEndBase {
@@ -44,7 +47,7 @@ interface NodeEndBase {
 
 /** How running a node ended. `aborted`: nothing may be concluded, because the execution was canceled or lost meanwhile. */
 export type NodeEnd =
-  | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[] })
+  | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[]; readonly usage?: NodeUsage })
   | (NodeEndBase & { readonly kind: "delayed"; readonly output: Json; readonly resumeAt: Date })
   | (NodeEndBase & { readonly kind: "backoff"; readonly failure: NodeFailure; readonly resumeAt: Date })
   | (NodeEndBase & { readonly kind: "failed"; readonly failure: NodeFailure })
@@ -56,6 +59,7 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
   const startedAt = tools.clock.now();
   const attempts = [...task.attempts];
   for (;;) {
+    if (!task.mayAct()) return { kind: "aborted" };
     const attempt = attempts.length + 1;
     const base = { attempt, attempts: [...attempts], startedAt };
     let error: unknown;
@@ -88,7 +92,7 @@ function uncertainty(error: unknown): unknown {
 
 function endOf(result: NodeResult, base: NodeEndBase): NodeEnd {
   if (result.kind === "suspended") return { ...base, kind: "delayed", output: result.output, resumeAt: result.resumeAt };
-  return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"] };
+  return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"], ...(result.usage === undefined ? {} : { usage: result.usage }) };
 }
 
 async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number): Promise<NodeResult> {
@@ -117,23 +121,23 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number): Pr
 }
 
 function nodeContext(task: NodeTask, tools: NodeTools, attempt: number, signal: AbortSignal): NodeContext {
-  const { tenantId, executionId, compiled } = task;
-  const item = 0;
+  const { tenantId, workflowId, executionId, compiled } = task;
+  const scope = { tenantId, workflowId, executionId, nodeId: compiled.node.id, item: 0 };
   return {
-    tenantId,
-    executionId,
-    nodeId: compiled.node.id,
-    item,
+    ...scope,
+    ...tools.ports(scope),
     attempt,
-    idempotencyKey: `${executionId}:${compiled.node.id}:${item}`,
+    idempotencyKey: `${executionId}:${compiled.node.id}:${scope.item}`,
     inputs: task.inputs,
     trigger: task.trigger,
     signal,
     timeoutMs: compiled.timeoutMs,
     clock: tools.clock,
-    http: tools.http,
   };
 }
+
+/** Why a time-out is called off. Abort signals that are given no reason make an error with a stack each time. */
+const FINISHED = new Error("The node has finished.");
 
 /** Runs `work` with a signal that aborts with `outer` or after the time-out, and does not wait for work that ignores its signal. */
 async function withTimeout<R>(outer: AbortSignal, timeoutMs: number, clock: Clock, work: (signal: AbortSignal) => Promise<R> | R): Promise<R> {
@@ -159,7 +163,7 @@ async function withTimeout<R>(outer: AbortSignal, timeoutMs: number, clock: Cloc
   try {
     return await Promise.race([Promise.resolve().then(() => work(controller.signal)), aborted, timedOut]);
   } finally {
-    timer.abort();
+    timer.abort(FINISHED);
     outer.removeEventListener("abort", onAbort);
   }
 }

@@ -31,7 +31,15 @@ afterAll(async () => {
   await database.drop();
 });
 
-test("whatever happens in whatever order, the database is where the model of the status machine is, and everything ends", { timeout: 180_000 }, async () => {
+/** The arrows of the machine that something takes so far: nothing parks an execution that is over quota yet. */
+const ARROWS = [
+  ...["QUEUED → RUNNING", "QUEUED → BLOCKED", "QUEUED → CANCELED", "RUNNING → WAITING", "RUNNING → SUCCESS", "RUNNING → FAILED", "RUNNING → CANCELED"],
+  ...["WAITING → RUNNING", "WAITING → CANCELED"],
+];
+const RUNS = 60;
+const TIME_LIMIT_MS = 90_000;
+
+test("whatever happens in whatever order, the database is where the model of the status machine is, and everything ends", { timeout: 2 * TIME_LIMIT_MS }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.commands(statusCommands, { maxCommands: 80, size: "max" }), async (commands) => {
       runs += 1;
@@ -46,8 +54,8 @@ test("whatever happens in whatever order, the database is where the model of the
         await world.close();
       }
     }),
-    { seed: Number(process.env["FLUXO_MODEL_SEED"] ?? 20_261_123), numRuns: 60, unbiased: true, interruptAfterTimeLimit: 90_000 },
+    { seed: Number(process.env["FLUXO_MODEL_SEED"] ?? 20_261_123), numRuns: RUNS, unbiased: true, interruptAfterTimeLimit: TIME_LIMIT_MS },
   );
-  console.log(runs, JSON.stringify(Object.fromEntries(seenArrows)));
-  expect(runs).toBeGreaterThan(0);
+  // A machine too busy for all the runs has proved less, but nothing wrong.
+  if (runs >= RUNS) expect([...seenArrows].toSorted()).toEqual(ARROWS.toSorted());
 });

@@ -24,6 +24,7 @@ export async function record({ pool }: Harness, tenant: TestTenant, executionId:
     status: "SUCCESS",
     attempt: 1,
     ports: ["main"],
+    usage: null,
     output: null,
     payloadId: uuidV7.next(),
     failure: null,

@@ -12,6 +12,9 @@ export const FAST_LANE_ENTRIES_MAX = 64;
 /** Executions of one tenant that one intake statement hands over; more of them at once are a backlog. */
 export const FAST_LANE_TENANT_ENTRIES_MAX = 4;
 
+/** Executions of one tenant that one process hands over in a second; a tenant that sends more is one with a backlog, until it sends less. */
+export const FAST_LANE_TENANT_PER_SECOND_MAX = 10;
+
 /** What is older was overtaken by the outbox. Also how long the list stays when nobody takes from it. */
 export const FAST_LANE_AGE_MAX_MS = 5_000;
 

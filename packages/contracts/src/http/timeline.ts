@@ -30,6 +30,15 @@ const journalEntrySchema = z
     reason: z.string().nullable().meta({ description: "What a waiting node waits for.", example: "DELAY" }),
     attempt: z.int().meta({ description: "The last attempt, from 1; 0 for a node that was never tried.", example: 1 }),
     ports: z.array(z.string()).meta({ description: "The output ports taken.", example: ["main"] }),
+    usage: z
+      .strictObject({
+        model: z.string().meta({ description: "The model.", example: "claude-haiku-4-5" }),
+        inputTokens: z.int().meta({ description: "Tokens read.", example: 812 }),
+        outputTokens: z.int().meta({ description: "Tokens written.", example: 96 }),
+        costMicros: z.int().nullable().meta({ description: "Millionths of a US dollar; null when the price is not known.", example: 1292 }),
+      })
+      .nullable()
+      .meta({ description: "What it used that costs money." }),
     startedAt: instantSchema("When its last attempt started.").nullable(),
     completedAt: instantSchema("When it ended.").nullable(),
     resumeAt: instantSchema("When it goes on.").nullable(),

@@ -31,6 +31,11 @@ test("a stack keeps its lines", () => {
   expect(normalizeStack("Error: token=abc\r\n    at f (a.ts:1)\n    at g")).toBe("Error: token=***\n    at f (a.ts:1)\n    at g");
 });
 
+test("a stack has no frames inside of Node, which differ with the timing", () => {
+  const frames = ["    at f (a.ts:1)", "    at runNextTicks (node:internal/process/task_queues:65:5)", "    at async node:internal/x:1:2", "    at g (node:events:1)", "    at h (b.ts:2)"];
+  expect(normalizeStack(["Error: node:internal/ broke", ...frames].join("\n"))).toBe("Error: node:internal/ broke\n    at f (a.ts:1)\n    at g (node:events:1)\n    at h (b.ts:2)");
+});
+
 test("any message becomes one well-formed line in bounds, without the secrets that were in it", () => {
   const secret = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/);
   const holder = fc.constantFrom((s: string) => `Bearer ${s}`, (s: string) => `?token=${s}&a`, (s: string) => `https://u:${s}@h.test/`, (s: string) => `"password":"${s}"`);

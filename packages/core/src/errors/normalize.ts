@@ -33,9 +33,15 @@ export function normalizeMessage(message: string): string {
   return cut(maskSecrets(clean(message.replaceAll(/[\t\n\v\f\r\u0085\u2028\u2029]/g, " "))).trim(), MAX_MESSAGE_LENGTH);
 }
 
-/** A stack trace under the same rules, with its lines, of at most 8,000 characters. */
+/** A frame of Node's own event loop: which of them are on the stack depends on the timing, and none of them explains a failure. */
+const INTERNAL_FRAME = /^ {1,8}at [^\n]*\bnode:internal\//;
+
+/**
+ * A stack trace under the same rules, with its lines, of at most 8,000 characters. Frames inside of Node are left out, so that the same failure has the
+ * same stack whenever it occurs.
+ */
 export function normalizeStack(stack: string): string {
-  const lines = stack.split(/\r\n|[\n\r]/).map((line) => maskSecrets(clean(line)));
+  const lines = stack.split(/\r\n|[\n\r]/).flatMap((line) => (INTERNAL_FRAME.test(line) ? [] : [maskSecrets(clean(line))]));
   return cut(lines.join("\n"), MAX_STACK_LENGTH);
 }
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { CredentialKind } from "../credentials/kinds.ts";
 
 /** Tiers from the smallest to the largest; a plan of a tier includes the node types of all tiers before it. */
 export const TIERS = ["FREE", "STARTER", "PRO", "AGENCY"] as const;
@@ -12,6 +13,12 @@ export type RetryClass = "never" | "transient";
  * An action that its provider cannot recognize by key asks for an intent row before it acts (see `guardsRepeat`).
  */
 export type SideEffect = "none" | "keyed";
+
+/** A parameter at the top level of `params` that holds the id of a credential. */
+export interface CredentialParam {
+  readonly param: string;
+  readonly kinds: readonly CredentialKind[];
+}
 
 /** The data contract of a node type: everything about it but how it runs. */
 export interface NodeDefinition<P extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
@@ -32,6 +39,8 @@ export interface NodeDefinition<P extends z.ZodType = z.ZodType, O extends z.Zod
   readonly guardsRepeat?: (rawParams: Readonly<Record<string, unknown>>) => boolean;
   /** The outside system it talks to, as failure ranking groups it; null for none. */
   readonly integration: string | null;
+  /** The parameters that name a credential by its id, and the kinds that fit. They are read as saved: no template can make one. */
+  readonly credentials?: readonly CredentialParam[];
   readonly defaultTimeoutMs: number;
   /** Valid parameters, each with a line that says what they do; a contract test parses them. */
   readonly examples: readonly { readonly title: string; readonly params: z.input<P> }[];

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { HttpPort } from "../ports/http.ts";
+import type { NodePorts, NodeScope } from "../ports/node-ports.ts";
 
 /** The committed output of a node that leads into this one. */
 export interface NodeInput {
@@ -10,12 +10,7 @@ export interface NodeInput {
 }
 
 /** What one attempt of a node is given. Everything it may use comes from here. */
-export interface NodeContext {
-  readonly tenantId: string;
-  readonly executionId: string;
-  readonly nodeId: string;
-  /** 0 outside of loops. */
-  readonly item: number;
+export interface NodeContext extends NodeScope, NodePorts {
   /** From 1. */
   readonly attempt: number;
   /** `executionId:nodeId:item`, the same over attempts, so that a provider can drop the repeat (invariant I4). */
@@ -28,12 +23,20 @@ export interface NodeContext {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly clock: Clock;
-  readonly http: HttpPort;
+}
+
+/** What an attempt used that costs money, for the journal and for metering. */
+export interface NodeUsage {
+  readonly model: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** Millionths of a US dollar; null when the price is not known. */
+  readonly costMicros: number | null;
 }
 
 /** `done`: the output and the ports taken (`main` when absent). `suspended`: the same, but only from `resumeAt` on. */
 export type NodeResult =
-  | { readonly kind: "done"; readonly output: Json; readonly ports?: readonly string[] }
+  | { readonly kind: "done"; readonly output: Json; readonly ports?: readonly string[]; readonly usage?: NodeUsage }
   | { readonly kind: "suspended"; readonly reason: "DELAY"; readonly resumeAt: Date; readonly output: Json };
 
 /** Runs one attempt with parameters that fit the type's schema. @throws NodeError */

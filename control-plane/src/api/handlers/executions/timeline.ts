@@ -20,12 +20,13 @@ export function toTimeline(execution: ExecutionSummaryRecord, journal: readonly 
   };
 }
 
-function toEntry({ nodeName, nodeType, ports, failure, attempts, startedAt, completedAt, resumeAt, ...rest }: JournalRecord): Timeline["journal"][number] {
+function toEntry({ nodeName, nodeType, ports, usage, failure, attempts, startedAt, completedAt, resumeAt, ...rest }: JournalRecord): Timeline["journal"][number] {
   return {
     ...rest,
     name: nodeName,
     type: nodeType,
     ports: [...ports],
+    usage: usage === null ? null : { ...usage },
     failure: failure === null ? null : { ...failure },
     attempts: attempts.map((earlier) => ({ ...earlier })),
     startedAt: toInstant(startedAt),

@@ -13,15 +13,14 @@ interface Watch {
 }
 
 const watches = new WeakMap<StatusWorld, Watch>();
-/** How often each arrow of the status machine was seen, so that a test can tell whether its commands reach them. */
-export const seenArrows = new Map<string, number>();
+/** The arrows of the status machine that were seen, so that a test can tell whether its commands reach them. */
+export const seenArrows = new Set<string>();
 
 function command(name: string, act: (model: StatusModel, world: StatusWorld) => Promise<void>, isPossible: (model: StatusModel) => boolean = () => true): StatusCommand {
   return {
     check: isPossible,
     run: async (model, world) => {
       await act(model, world);
-      seenArrows.set("commands", (seenArrows.get("commands") ?? 0) + 1);
       const seen = await world.observe();
       expectSame(model, seen);
       expectInvariants(model, world, seen);
@@ -56,7 +55,7 @@ function expectInvariants(model: StatusModel, world: StatusWorld, seen: Observat
   expect(seen.usage, "what was admitted counts once").toEqual({ reserved: open.length, used: admitted.length - open.length });
   for (const [before, after] of seen.arrows) {
     expect(canTransition(before as ExecutionStatus, after as ExecutionStatus), `${before} → ${after}`).toBe(true);
-    seenArrows.set(`${before} → ${after}`, (seenArrows.get(`${before} → ${after}`) ?? 0) + 1);
+    seenArrows.add(`${before} → ${after}`);
   }
   for (const [id, row] of Object.entries(watch.ended)) expect(seen.ended[id], "what ended stays as it is").toEqual(row);
   for (const execution of seen.executions) expect(hasWaker(execution, seen), `something wakes ${execution.id}, ${execution.status}`).toBe(true);
@@ -80,6 +79,12 @@ function pick<T>(items: readonly T[], index: number): T {
   return items[index % items.length] as T;
 }
 
+/** Any execution; two times of three one that has not ended, if there is one. */
+function target({ executions }: StatusModel, index: number): ModelExecution {
+  const open = executions.filter(({ status }) => !isTerminal(status));
+  return pick(index % 3 === 0 || open.length === 0 ? executions : open, index);
+}
+
 const hasExecutions = ({ executions }: StatusModel): boolean => executions.length > 0;
 
 const intakes = fc
@@ -97,7 +102,7 @@ const claims = fc
     command(
       `claim by ${owner}${keep ? ", keeping the starved," : ""} ${picks.join(" ")}`,
       async (model, world) => {
-        const ids = [...new Set(picks.map((index) => pick(model.executions, index).id))];
+        const ids = [...new Set(picks.map((index) => target(model, index).id))];
         const expected = model.claim(owner, ids, keep);
         const { claimed, ...rest } = await world.claim(owner, ids, keep);
         const summary = ({ id, epoch, isCancelRequested }: ModelExecution): object => ({ id, epoch, isCanceled: isCancelRequested });
@@ -122,7 +127,7 @@ const engineStarts = fc.record({ worker: fc.constantFrom("engine-a", "engine-b")
   command(
     `${worker} runs ${index}`,
     async (model, world) => {
-      const { id } = pick(model.executions, index);
+      const { id } = target(model, index);
       const [claimed] = model.claim(worker, [id], true).claimed;
       const runs = world.runs.length;
       await world.start(worker, id, claimed?.epoch ?? 0);

@@ -10,6 +10,7 @@ import { settleExecutions, type Settlement } from "@fluxo/prisma/executions/sett
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { claimOutbox, markSent, type OutboxEntry } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
+import { addPlan, addWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
@@ -17,9 +18,9 @@ import type pg from "pg";
 import { Engine } from "../../engine.ts";
 import { createExecutionStore } from "../../execution-store.ts";
 import { LeaseKeeper } from "../../lease-keeper.ts";
-import { addWorkflow, type SeededWorkflow } from "../seed.ts";
 import { Gate, type HeldRequest } from "./gate.ts";
 import { BACKOFF, DELAY, LEASE, RELAY_LEASE, STALE, type ModelSettlement, type StatusModel } from "./model.ts";
+import { createNodePorts } from "../../../node-ports/node-ports.ts";
 
 const MINUTE_MS = 60_000;
 /** More than any run of commands has. */
@@ -102,13 +103,8 @@ export class StatusWorld {
 
   /** A tenant with a plan of its own. @param run counts the runs of the test; ids of executions follow from it */
   static async create(pools: Pools, run: number, plan: StatusModel["plan"]): Promise<StatusWorld> {
-    const [agencyId, planId, tenantId] = [randomUUID(), randomUUID(), randomUUID()];
+    const [agencyId, tenantId, planId] = [randomUUID(), randomUUID(), await addPlan(pools.owner, plan)];
     await pools.owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
-    await pools.owner.query(
-      `INSERT INTO plans (id, agency_id, code, name, tier_rank, executions_per_month, nodes_per_workflow_max, concurrency_max, concurrency_class, weight)
-       VALUES ($1, $2, 'MODEL', 'Model', $3, $4, $5, $6, 'small', 1)`,
-      [planId, agencyId, plan.tierRank, plan.executionsPerMonth, plan.nodesMax, plan.concurrencyMax],
-    );
     await pools.owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, 'Tenant')", [tenantId, agencyId, planId]);
     const workflows = [await addWorkflow(pools.owner, tenantId, graphOf(false)), await addWorkflow(pools.owner, tenantId, graphOf(true))];
     return new StatusWorld({ pools, tenantId, planId, workflows, run });
@@ -175,7 +171,7 @@ export class StatusWorld {
     const fenced = await recordNodes(this.#pools.app, [
       {
         ...{ tenantId: this.#tenantId, executionId: claimed.executionId, epoch: claimed.epoch, nodeId: "start", item: 0, position: 0, nodeType: "trigger.manual", nodeName: "start" },
-        ...{ integration: null, status: "SUCCESS", attempt: 1, ports: ["main"], output: {}, payloadId: this.nextId(), failure: null, attempts: [], reason: null, resumeAt: null },
+        ...{ integration: null, status: "SUCCESS", attempt: 1, ports: ["main"], usage: null, output: {}, payloadId: this.nextId(), failure: null, attempts: [], reason: null, resumeAt: null },
         ...{ startedAt: new Date(), completedAt: new Date() },
       },
     ]);
@@ -318,7 +314,7 @@ function createWorker({ app, system }: Pools, name: string): Worker {
   const gate = new Gate();
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
   const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  return { gate, leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, http: gate, metrics } }) };
+  return { gate, leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports: createNodePorts({ http: gate }), metrics } }) };
 }
 
 function settlementOf(settlement: ModelSettlement): Settlement {

@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { graphSchema } from "@fluxo/core/graph/graph";
 import { graphHash } from "@fluxo/core/graph/hash";
 import type { JsonObject } from "@fluxo/core/json";
-import { intake } from "@fluxo/prisma/executions/intake";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import type pg from "pg";
-import type { z } from "zod";
+import { intake, type IntakeItem } from "../executions/intake.ts";
+import { uuidV7 } from "../ids.ts";
+
+/** A graph as it may be saved: what has a default may be left out. */
+type GraphInput = (typeof graphSchema)["_zod"]["input"];
 
 /** Ids of the operator's plans, seeded by the migrations. */
 export const PLAN = {
@@ -23,8 +25,28 @@ export interface SeededWorkflow {
   readonly triggerId: string;
 }
 
+/** What a plan of its own allows. */
+export interface PlanLimits {
+  readonly concurrencyMax: number;
+  readonly executionsPerMonth: number;
+  readonly nodesMax?: number;
+  readonly tierRank?: number;
+  readonly weight?: number;
+}
+
+/** Writes a plan of the operator's. Returns its id. */
+export async function addPlan(owner: pg.Pool, limits: PlanLimits): Promise<string> {
+  const planId = randomUUID();
+  await owner.query(
+    `INSERT INTO plans (id, code, name, tier_rank, executions_per_month, nodes_per_workflow_max, concurrency_max, concurrency_class, weight)
+     VALUES ($1::uuid, $1::text, 'Test', $2, $3, $4, $5, 'small', $6)`,
+    [planId, limits.tierRank ?? 3, limits.executionsPerMonth, limits.nodesMax ?? 100, limits.concurrencyMax, limits.weight ?? 1],
+  );
+  return planId;
+}
+
 /** Writes an agency, a tenant and a published workflow as the owner. Its trigger node is `start`. */
-export async function seedWorkflow(owner: pg.Pool, graph: z.input<typeof graphSchema>, planId: string = PLAN.PRO): Promise<SeededWorkflow> {
+export async function seedWorkflow(owner: pg.Pool, graph: GraphInput, planId: string = PLAN.PRO): Promise<SeededWorkflow> {
   const [agencyId, tenantId] = [randomUUID(), randomUUID()];
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
   await owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, 'Tenant')", [tenantId, agencyId, planId]);
@@ -32,7 +54,7 @@ export async function seedWorkflow(owner: pg.Pool, graph: z.input<typeof graphSc
 }
 
 /** Writes a published workflow of a tenant as the owner. Its trigger node is `start`. */
-export async function addWorkflow(owner: pg.Pool, tenantId: string, graph: z.input<typeof graphSchema>): Promise<SeededWorkflow> {
+export async function addWorkflow(owner: pg.Pool, tenantId: string, graph: GraphInput): Promise<SeededWorkflow> {
   const parsed = graphSchema.parse(graph);
   const [workflowId, versionId, triggerId] = [randomUUID(), randomUUID(), randomUUID()];
   await owner.query("INSERT INTO workflows (tenant_id, id, name, is_active, draft) VALUES ($1, $2, $3, true, $4)", [tenantId, workflowId, `Workflow ${workflowId}`, JSON.stringify(parsed)]);
@@ -45,12 +67,16 @@ export async function addWorkflow(owner: pg.Pool, tenantId: string, graph: z.inp
   return { tenantId, workflowId, versionId, triggerId };
 }
 
+/** A new occurrence of a seeded workflow's trigger; its key is the id of its execution unless told. */
+export function occurrenceOf(workflow: SeededWorkflow, input: JsonObject = {}, rest: Partial<IntakeItem> = {}): IntakeItem {
+  const executionId = uuidV7.next();
+  const { tenantId, triggerId } = workflow;
+  return { tenantId, triggerId, occurrenceKey: `id:${executionId}`, executionId, input, payloadId: uuidV7.next(), occurredAt: new Date(), ...rest };
+}
+
 /** Queues executions of a seeded workflow through intake. Returns their ids. */
 export async function queueExecutions(app: pg.Pool, workflow: SeededWorkflow, inputs: readonly JsonObject[]): Promise<string[]> {
-  const items = inputs.map((input) => {
-    const executionId = uuidV7.next();
-    return { tenantId: workflow.tenantId, triggerId: workflow.triggerId, occurrenceKey: `id:${executionId}`, executionId, input, payloadId: uuidV7.next(), occurredAt: new Date() };
-  });
+  const items = inputs.map((input) => occurrenceOf(workflow, input));
   await intake(app, items);
   return items.map(({ executionId }) => executionId);
 }

@@ -1,0 +1,25 @@
+import type { Socket } from "node:net";
+
+/** The protocols that workflows speak to hosts of their own choice, besides HTTP. Each has its own rule for ports. */
+export type DialProtocol = "smtp" | "imap" | "postgresql";
+
+/** Where a node wants a connection to. */
+export interface DialTarget {
+  readonly protocol: DialProtocol;
+  readonly host: string;
+  readonly port: number;
+  /** TLS from the first byte, with the certificate checked for `host`. STARTTLS and the like are the protocol's own matter. */
+  readonly tls: boolean;
+  /** Certificate authorities instead of the built-in ones, as PEM. */
+  readonly ca?: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The only way out to a host that a tenant chose, for everything that is not HTTP: resolved once, every address checked, connected to exactly these.
+ * @throws NodeError ADDRESS_REFUSED, CONNECTION_FAILED or NODE_TIMEOUT; the reason of `signal`.
+ */
+export interface DialPort {
+  connect(target: DialTarget): Promise<Socket>;
+}

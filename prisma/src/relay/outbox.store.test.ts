@@ -1,0 +1,81 @@
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createPool } from "../database/pool.ts";
+import { claimExecutions } from "../executions/claim.ts";
+import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { claimOutbox, markSent, type OutboxEntry } from "./outbox.ts";
+
+const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let system: pg.Pool;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
+  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
+});
+
+beforeEach(async () => {
+  await owner.query("DELETE FROM outbox");
+});
+
+afterAll(async () => {
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await database.drop();
+});
+
+function relayClaim(name: string, limit: number, outstandingMax = 1_000): Promise<OutboxEntry[]> {
+  return claimOutbox(system, { owner: name, limit, leaseMs: 60_000, outstandingMax });
+}
+
+function start({ tenantId }: SeededWorkflow, executionIds: readonly string[]): Promise<unknown> {
+  return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+}
+
+test("more tenants with a backlog than fit in one round: everybody has a turn, also those whose ids sort last", async () => {
+  const planId = await addPlan(owner, { executionsPerMonth: 1_000, concurrencyMax: 1_000 });
+  const workflows: SeededWorkflow[] = [];
+  for (let index = 0; index < 24; index += 1) workflows.push(await seedWorkflow(owner, GRAPH, planId));
+  for (const workflow of workflows) await queueExecutions(app, workflow, Array.from({ length: 30 }, () => ({})));
+  const served = new Map<string, number>();
+  for (let round = 0; round < 20; round += 1) {
+    const entries = await relayClaim("relay", 12);
+    expect(entries).toHaveLength(12);
+    await markSent(system, "relay", entries);
+    for (const { tenantId, executionId } of entries) {
+      served.set(tenantId, (served.get(tenantId) ?? 0) + 1);
+      await start({ tenantId } as SeededWorkflow, [executionId]);
+    }
+  }
+  // Ten turns each on average: nobody is left out.
+  for (const { tenantId } of workflows) expect(served.get(tenantId) ?? 0).toBeGreaterThan(0);
+});
+
+test("two entries of one execution, sent together: both count, the later event is the one remembered, and the execution is released", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  const [id = ""] = await queueExecutions(app, workflow, [{}]);
+  await owner.query("INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id, deliver_at) VALUES ($1, $2, 'large', $3, now() + interval '1 hour')", [workflow.tenantId, id, `${id}:1`]);
+  const entries = await relayClaim("relay", 10);
+  expect(entries.map(({ eventId }) => eventId).toSorted()).toEqual([id, `${id}:1`]);
+  expect(await markSent(system, "relay", entries)).toBe(2);
+  const { rows } = await owner.query("SELECT inngest_event_id AS event, released_at IS NOT NULL AS released FROM executions WHERE id = $1", [id]);
+  expect(rows).toEqual([{ event: `${id}:1`, released: true }]);
+});
+
+test("a relay whose claim ran out and was taken marks nothing: the entry is the other's", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  await queueExecutions(app, workflow, [{}, {}]);
+  const late = await relayClaim("late", 10);
+  expect(await relayClaim("next", 10), "claimed entries are left alone").toEqual([]);
+  await owner.query("UPDATE outbox SET claimed_until = now() - interval '1 second'");
+  const next = await relayClaim("next", 10);
+  expect(next.map(({ id }) => id).toSorted()).toEqual(late.map(({ id }) => id).toSorted());
+  expect(await markSent(system, "late", late)).toBe(0);
+  expect(await markSent(system, "next", next)).toBe(2);
+  expect((await owner.query("SELECT count(*)::int AS n FROM outbox")).rows).toEqual([{ n: 0 }]);
+});
