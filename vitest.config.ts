@@ -4,11 +4,11 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 30_000 } },
+      { test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker,dispatchers}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 30_000 } },
       {
         test: {
           name: "store",
-          include: ["{prisma,control-plane,worker}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts"],
+          include: ["{prisma,control-plane,worker,dispatchers}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts"],
           globalSetup: ["test/support/stores-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -1,0 +1,70 @@
+import { hostname } from "node:os";
+import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { healthRouter } from "@fluxo/runtime/health";
+import { listen } from "@fluxo/runtime/http-server";
+import { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { createLogger } from "@fluxo/runtime/logger";
+import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import express from "express";
+import { loadDispatcherConfig } from "./config.ts";
+import type { Dispatcher, DispatcherParts } from "./dispatcher.ts";
+
+/** Only the code of the chosen kind is loaded. */
+const kinds = {
+  schedule: async () => (await import("./schedule/compose.ts")).composeSchedules,
+} as const satisfies Record<string, () => Promise<(parts: DispatcherParts) => Promise<Dispatcher>>>;
+
+export type DispatcherKind = keyof typeof kinds;
+export const DISPATCHER_KINDS: readonly string[] = Object.keys(kinds);
+
+/** Whether there is a dispatcher of this kind. */
+export function isDispatcherKind(word: string): word is DispatcherKind {
+  return Object.hasOwn(kinds, word);
+}
+
+const STOP_TIMEOUT_MS = 15_000;
+const CLOSE_DEADLINE_MS = 2_000;
+const APP_CONNECTIONS = 6;
+const SYSTEM_CONNECTIONS = 3;
+
+/**
+ * Starts a dispatcher; resolves when it listens for probes. SIGTERM and SIGINT stop it: it claims nothing more, finishes what it holds, closes its
+ * connections. @throws ConfigError, ListenError, or Error when PostgreSQL does not answer or a role is wrong
+ */
+export async function startDispatcher(kind: DispatcherKind, env: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadDispatcherConfig(env);
+  const logger = createLogger({ service: `dispatcher-${kind}`, level: config.LOG_LEVEL });
+  const lifecycle = new Lifecycle({ logger, totalTimeoutMs: STOP_TIMEOUT_MS });
+  lifecycle.handleSignals();
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  collectProcessMetrics(registry);
+  const app = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: `fluxo-dispatcher-${kind}`, max: APP_CONNECTIONS, role: "fluxo_app" });
+  const system = createPool({ connectionString: config.FLUXO_SYSTEM_DATABASE_URL, applicationName: `fluxo-dispatcher-${kind}-claims`, max: SYSTEM_CONNECTIONS, role: "fluxo_system" });
+  lifecycle.onStop("postgresql", async () => {
+    await Promise.all([app.end(), system.end()]);
+  });
+  try {
+    await assertServiceRole(app, "fluxo_app");
+    await assertServiceRole(system, "fluxo_system");
+    const owner = `dispatcher-${kind}:${hostname()}:${uuidV7.next()}`;
+    const compose = await kinds[kind]();
+    const dispatcher = await compose({ config, owner, app, system, clock: systemClock, random: Math.random, ids: uuidV7, logger, metrics, lifecycle });
+    lifecycle.onStop("dispatcher", () => dispatcher.stop());
+    const web = express();
+    web.disable("x-powered-by");
+    web.use(healthRouter({ registry, isStopping: () => lifecycle.isStopping(), checks: [{ name: "postgresql", check: () => app.query("SELECT 1") }] }));
+    const server = await listen(web, { host: config.HOST, port: config.PORT });
+    lifecycle.onStop("http server", async () => {
+      await server.close(CLOSE_DEADLINE_MS);
+    });
+    dispatcher.start();
+    lifecycle.markRunning();
+    logger.info({ port: server.port, owner }, "dispatcher is ready");
+  } catch (error) {
+    await lifecycle.stop("the start failed");
+    throw error;
+  }
+}

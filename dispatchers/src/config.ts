@@ -1,0 +1,27 @@
+import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
+import { intVariable, loadConfig, type Environment } from "@fluxo/runtime/config/load";
+import { z } from "zod";
+
+/** Every variable that it reads. */
+export const dispatcherVariables = z.object({
+  HOST: COMMON_VARIABLES.HOST,
+  PORT: COMMON_VARIABLES.PORT,
+  LOG_LEVEL: COMMON_VARIABLES.LOG_LEVEL,
+  FLUXO_APP_DATABASE_URL: COMMON_VARIABLES.FLUXO_APP_DATABASE_URL,
+  FLUXO_SYSTEM_DATABASE_URL: COMMON_VARIABLES.FLUXO_SYSTEM_DATABASE_URL,
+  REDIS_URL: COMMON_VARIABLES.REDIS_URL,
+  FLUXO_REDIS_PREFIX: COMMON_VARIABLES.FLUXO_REDIS_PREFIX,
+  FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
+  FLUXO_ALLOWED_PRIVATE_HOSTS: COMMON_VARIABLES.FLUXO_ALLOWED_PRIVATE_HOSTS,
+  DISPATCHER_LEASE_MS: intVariable({ min: 1_000, max: 600_000 })
+    .default(30_000)
+    .describe("Milliseconds after which a trigger whose dispatcher died is dispatched by another one."),
+  DISPATCHER_BATCH: intVariable({ min: 1, max: 5_000 }).default(500).describe("Due triggers that are claimed by one statement."),
+});
+
+export type DispatcherConfig = Readonly<z.output<typeof dispatcherVariables>>;
+
+/** @throws ConfigError */
+export function loadDispatcherConfig(env: Environment): DispatcherConfig {
+  return loadConfig(dispatcherVariables, env);
+}

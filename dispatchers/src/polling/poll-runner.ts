@@ -1,0 +1,84 @@
+import { NodeError } from "@fluxo/core/errors/node-error";
+import { normalizeMessage } from "@fluxo/core/errors/normalize";
+import type { Clock, IdSource, Random } from "@fluxo/core/ports/clock";
+import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
+import { commitDispatch, type DispatchOutcome, type DispatchResult } from "@fluxo/prisma/dispatch/commit";
+import type { Logger } from "@fluxo/runtime/logger";
+import type pg from "pg";
+import type { PolledSource, PollResult } from "./source.ts";
+
+export interface PollRunnerOptions {
+  readonly source: PolledSource;
+  readonly owner: string;
+  /** Connections of fluxo_app. */
+  readonly app: pg.Pool;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** For one look; shorter than the lease. */
+  readonly timeoutMs: number;
+}
+
+const RETRY_MS = { first: 30_000, last: 3_600_000 } as const;
+
+/** Looks at sources and commits what was found. A look that fails is recorded and tried again later, with a growing wait. */
+export class PollRunner {
+  readonly #options: PollRunnerOptions;
+
+  constructor(options: PollRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** One look at one source. Undefined when another dispatcher holds the trigger by now. @throws what the database threw */
+  async run(claimed: ClaimedTrigger, signal?: AbortSignal): Promise<DispatchResult | undefined> {
+    const { app, owner, ids, logger, source } = this.#options;
+    const begunMs = performance.now();
+    const outcome = await this.#look(claimed, signal);
+    const [result] = await commitDispatch(app, owner, [{ ...outcome, durationMs: performance.now() - begunMs }], ids);
+    if (result?.isHeld === true) return result;
+    logger.warn({ kind: source.kind, triggerId: claimed.triggerId, epoch: claimed.epoch }, "the lease was lost during a look; nothing was written");
+    return undefined;
+  }
+
+  async #look(claimed: ClaimedTrigger, outer: AbortSignal | undefined): Promise<DispatchOutcome> {
+    const { source, clock, timeoutMs, logger } = this.#options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = outer === undefined ? timeout : AbortSignal.any([timeout, outer]);
+    try {
+      const found = await source.poll(claimed, { signal, now: () => clock.now() });
+      return this.#outcomeOf(claimed, found);
+    } catch (error) {
+      const failure = error instanceof NodeError ? error : new NodeError(error instanceof Error ? error.message : "The source could not be read.", failureOf(timeout));
+      logger.warn({ err: error, kind: source.kind, triggerId: claimed.triggerId, code: failure.code }, "a source could not be looked at");
+      const waitMs = Math.max(this.#intervalMs(claimed), Math.min(RETRY_MS.first * 2 ** Math.min(claimed.failures, 10), RETRY_MS.last), failure.retryAfterMs ?? 0);
+      return {
+        ...emptyOutcome(claimed),
+        nextDueAt: this.#after(waitMs),
+        error: { code: failure.code, message: normalizeMessage(failure.message) },
+      };
+    }
+  }
+
+  #outcomeOf(claimed: ClaimedTrigger, { cursor, items, marks, parked, hasMore, waitMs }: PollResult): DispatchOutcome {
+    const nextDueAt = hasMore ? this.#options.clock.now() : this.#after(Math.max(this.#intervalMs(claimed), waitMs ?? 0));
+    return { ...emptyOutcome(claimed), cursor, items, marks, parked, nextDueAt, isConnected: true };
+  }
+
+  #intervalMs(claimed: ClaimedTrigger): number {
+    return Math.max(this.#options.source.intervalMs(claimed.config), claimed.pollIntervalMsMin);
+  }
+
+  /** Up to a tenth later, so that sources that were switched on together drift apart. */
+  #after(ms: number): Date {
+    return new Date(this.#options.clock.now().getTime() + ms * (1 + this.#options.random() / 10));
+  }
+}
+
+function emptyOutcome({ tenantId, triggerId, epoch }: ClaimedTrigger): DispatchOutcome {
+  return { held: { tenantId, triggerId, epoch }, nextDueAt: null, hold: false, isConnected: false, items: [], marks: [], parked: [] };
+}
+
+function failureOf(timeout: AbortSignal): { errorClass: "TIMEOUT" | "INTERNAL"; code: "NODE_TIMEOUT" | "INTERNAL" } {
+  return timeout.aborted ? { errorClass: "TIMEOUT", code: "NODE_TIMEOUT" } : { errorClass: "INTERNAL", code: "INTERNAL" };
+}

@@ -1,0 +1,19 @@
+import { ClaimLoop } from "../claim-loop.ts";
+import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
+import { dispatchSchedules } from "./dispatch-schedules.ts";
+
+/** The dispatcher of schedules: claims what is due and commits it. */
+export function composeSchedules({ config, owner, app, system, clock, ids, logger }: DispatcherParts): Promise<Dispatcher> {
+  return Promise.resolve(
+    new ClaimLoop({
+      kind: "schedule",
+      owner,
+      system,
+      clock,
+      logger,
+      leaseMs: config.DISPATCHER_LEASE_MS,
+      batch: config.DISPATCHER_BATCH,
+      dispatch: (claimed) => dispatchSchedules(claimed, { owner, app, ids, logger }),
+    }),
+  );
+}

@@ -1,0 +1,202 @@
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createPool } from "../database/pool.ts";
+import { uuidV7 } from "../ids.ts";
+import { addSource, addWorkflow, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { claimTriggers, extendTriggerLeases, untilNextTrigger, type ClaimedTrigger } from "./claim.ts";
+import { commitDispatch, type DispatchOutcome } from "./commit.ts";
+
+const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
+const LATER = new Date("2100-01-01T00:00:00.000Z");
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let system: pg.Pool;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
+  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 8, role: "fluxo_system" });
+});
+
+afterAll(async () => {
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await database.drop();
+});
+
+/** A kind of its own per test, so that no test claims what another one wrote. */
+let kinds = 0;
+const newKind = (): string => `kind${(kinds += 1)}`;
+
+function claim(kind: string, by = "a", limit = 10, leaseMs = 60_000): Promise<ClaimedTrigger[]> {
+  return claimTriggers(system, { kind, owner: by, leaseMs, limit });
+}
+
+async function claimOne(kind: string, by = "a", leaseMs = 60_000): Promise<ClaimedTrigger> {
+  const [claimed] = await claim(kind, by, 1, leaseMs);
+  if (claimed === undefined) throw new Error("Nothing was claimed.");
+  return claimed;
+}
+
+function outcome(held: ClaimedTrigger, parts: Partial<DispatchOutcome> = {}): DispatchOutcome {
+  return { held, nextDueAt: LATER, hold: false, isConnected: true, items: [], marks: [], parked: [], ...parts };
+}
+
+const item = (key: string): DispatchOutcome["items"][number] => ({ key, occurredAt: new Date(), input: { key } });
+
+async function source(kind: string): Promise<{ workflow: SeededWorkflow; triggerId: string }> {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  return { workflow, triggerId: await addSource(owner, workflow, kind, { a: 1 }) };
+}
+
+async function stateOf(triggerId: string): Promise<Record<string, unknown>> {
+  return (await owner.query("SELECT * FROM trigger_states WHERE trigger_id = $1", [triggerId])).rows[0];
+}
+
+async function count(table: string, triggerId: string): Promise<number> {
+  return (await owner.query(`SELECT count(*)::int AS n FROM ${table} WHERE trigger_id = $1`, [triggerId])).rows[0].n;
+}
+
+test("a due trigger is claimed once, with all that its dispatcher needs, and again when the lease has ended", async () => {
+  const kind = newKind();
+  const { workflow, triggerId } = await source(kind);
+  const [first, second] = await Promise.all([claim(kind, "a", 10, 200), claim(kind, "b", 10, 200)]);
+  expect([...first, ...second]).toHaveLength(1);
+  expect([...first, ...second][0]).toMatchObject({ tenantId: workflow.tenantId, triggerId, workflowId: workflow.workflowId, epoch: 1, config: { a: 1 }, cursor: null, failures: 0, pollIntervalMsMin: 60_000 });
+  expect(await claim(kind)).toEqual([]);
+  expect(await untilNextTrigger(system, kind)).toBeLessThanOrEqual(200);
+  await expect.poll(() => claim(kind, "b")).toMatchObject([{ triggerId, epoch: 2 }]);
+});
+
+test("sources of a workflow, trigger or tenant that is off are disarmed, and armed again when it is on", async () => {
+  const kind = newKind();
+  const { workflow, triggerId } = await source(kind);
+  await owner.query("UPDATE workflows SET is_active = false WHERE tenant_id = $1", [workflow.tenantId]);
+  expect(await claim(kind)).toEqual([]);
+  expect(await stateOf(triggerId)).toMatchObject({ next_due_at: null, claimable_at: null, lease_owner: null });
+  expect(await untilNextTrigger(system, kind)).toBeUndefined();
+  await owner.query("UPDATE workflows SET is_active = true WHERE tenant_id = $1", [workflow.tenantId]);
+  await app.query("SELECT fluxo_dispatch_arm($1, NULL)", [workflow.tenantId]);
+  expect(await claim(kind)).toMatchObject([{ triggerId }]);
+});
+
+test("one commit writes executions, occurrences, parked items, the ledger, the clocks and the cursor", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const held = await claimOne(kind);
+  const [result] = await commitDispatch(
+    app,
+    "a",
+    [
+      outcome(held, {
+        cursor: { at: 3 },
+        items: [item("1"), item("2")],
+        marks: [{ key: "3", occurredAt: new Date(), reason: "FILTERED", detail: "by rule" }],
+        parked: [{ key: "4", occurredAt: new Date(), code: "PARAMS_INVALID", message: "broken", reference: "item 4", raw: Buffer.from("raw") }],
+        durationMs: 12.4,
+      }),
+    ],
+    uuidV7,
+  );
+  expect(result).toMatchObject({ triggerId, isHeld: true, accepted: 2, duplicate: 0, filtered: 1, parked: 1 });
+  expect(result?.executionIds).toHaveLength(2);
+  expect(await stateOf(triggerId)).toMatchObject({ cursor: { at: 3 }, lease_owner: null, lease_until: null, failures: 0, error_code: null, last_execution_id: result?.executionIds[1] });
+  expect((await owner.query("SELECT occurrence_key, reason, detail FROM occurrences WHERE trigger_id = $1 ORDER BY 1", [triggerId])).rows).toEqual([
+    { occurrence_key: "1", reason: "ACCEPTED", detail: null },
+    { occurrence_key: "2", reason: "ACCEPTED", detail: null },
+    { occurrence_key: "3", reason: "FILTERED", detail: "by rule" },
+    { occurrence_key: "4", reason: "PARKED", detail: "broken" },
+  ]);
+  expect((await owner.query("SELECT code, reference, raw FROM parked_items WHERE trigger_id = $1", [triggerId])).rows).toEqual([{ code: "PARAMS_INVALID", reference: "item 4", raw: Buffer.from("raw") }]);
+  expect((await owner.query("SELECT seen, accepted, duplicate, filtered, parked, duration_ms FROM polls WHERE trigger_id = $1", [triggerId])).rows).toEqual([
+    { seen: 4, accepted: 2, duplicate: 0, filtered: 1, parked: 1, duration_ms: 12 },
+  ]);
+  expect((await owner.query("SELECT count(*)::int AS n FROM outbox o JOIN executions e ON e.id = o.execution_id WHERE e.trigger_id = $1", [triggerId])).rows).toEqual([{ n: 2 }]);
+});
+
+test("what was seen before is counted as a duplicate and starts nothing", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const seen = (held: ClaimedTrigger): DispatchOutcome =>
+    outcome(held, { nextDueAt: new Date(), items: [item("1")], marks: [{ key: "2", occurredAt: new Date(), reason: "FILTERED", detail: "by rule" }], durationMs: 1 });
+  await commitDispatch(app, "a", [seen(await claimOne(kind))], uuidV7);
+  expect(await commitDispatch(app, "a", [seen(await claimOne(kind))], uuidV7)).toMatchObject([{ accepted: 0, duplicate: 2, filtered: 0 }]);
+  expect(await count("executions", triggerId)).toBe(1);
+});
+
+test("a dispatcher whose lease ended, or was taken, writes nothing at all (I3, I5)", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const zombie = await claimOne(kind, "a", 1);
+  await expect.poll(() => commitDispatch(app, "a", [outcome(zombie, { items: [item("late")], cursor: { late: true } })], uuidV7)).toMatchObject([{ isHeld: false, accepted: 0 }]);
+  const successor = await claimOne(kind, "b");
+  expect(await commitDispatch(app, "a", [outcome(zombie, { items: [item("late")], cursor: { late: true } })], uuidV7)).toMatchObject([{ isHeld: false }]);
+  expect(await extendTriggerLeases(system, "a", [zombie], 60_000)).toEqual(new Set());
+  expect(await extendTriggerLeases(system, "b", [successor], 60_000)).toEqual(new Set([triggerId]));
+  expect(await count("occurrences", triggerId)).toBe(0);
+  expect(await commitDispatch(app, "b", [outcome(successor, { items: [item("1")] })], uuidV7)).toMatchObject([{ isHeld: true, accepted: 1 }]);
+});
+
+test("one commit carries triggers of several tenants; one whose lease is lost does not hold up the others", async () => {
+  const kind = newKind();
+  const [first, second] = [await source(kind), await source(kind)];
+  const other = await addSource(owner, await addWorkflow(owner, first.workflow.tenantId, GRAPH), kind, {});
+  const held = await claim(kind);
+  expect(held).toHaveLength(3);
+  await owner.query("UPDATE trigger_states SET lease_epoch = lease_epoch + 1 WHERE trigger_id = $1", [second.triggerId]);
+  const results = await commitDispatch(app, "a", held.map((claimed) => outcome(claimed, { items: [item("1"), item("2")] })), uuidV7);
+  expect(Object.fromEntries(results.map(({ triggerId, isHeld, accepted }) => [triggerId, [isHeld, accepted]]))).toEqual({ [first.triggerId]: [true, 2], [second.triggerId]: [false, 0], [other]: [true, 2] });
+  const { rows } = await owner.query("SELECT DISTINCT e.tenant_id = t.tenant_id AS is_own FROM executions e JOIN triggers t ON t.id = e.trigger_id WHERE t.kind = $1", [kind]);
+  expect(rows).toEqual([{ is_own: true }]);
+});
+
+test("failures are counted in a row; a success ends the row", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const error = { code: "CONNECTION_FAILED", message: "away" } as const;
+  for (const expected of [1, 2]) {
+    await commitDispatch(app, "a", [outcome(await claimOne(kind), { nextDueAt: new Date(), isConnected: false, error, durationMs: 1 })], uuidV7);
+    expect(await stateOf(triggerId)).toMatchObject({ failures: expected, error_code: "CONNECTION_FAILED", connected_at: null });
+  }
+  expect(await claim(kind)).toMatchObject([{ failures: 2 }]);
+});
+
+test("a lease that is held on to keeps others out, and moves the cursor", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const held = await claimOne(kind);
+  await commitDispatch(app, "a", [outcome(held, { hold: true, cursor: 1 })], uuidV7);
+  expect(await claim(kind, "b")).toEqual([]);
+  expect(await commitDispatch(app, "a", [outcome(held, { hold: true, cursor: 2, items: [item("1")] })], uuidV7)).toMatchObject([{ isHeld: true, accepted: 1 }]);
+  expect(await stateOf(triggerId)).toMatchObject({ cursor: 2, lease_owner: "a" });
+});
+
+test("the claim reads the head of one index, however many triggers there are", async () => {
+  const kind = newKind();
+  const { workflow } = await source(kind);
+  await owner.query(
+    `INSERT INTO triggers (tenant_id, id, workflow_id, node_id, kind, config) SELECT $1, gen_random_uuid(), $2, 'n' || g, $3, '{}' FROM generate_series(1, 20000) g`,
+    [workflow.tenantId, workflow.workflowId, kind],
+  );
+  await owner.query(
+    `INSERT INTO trigger_states (tenant_id, trigger_id, kind, source_key, next_due_at, claimable_at)
+     SELECT tenant_id, id, kind, '', clock_timestamp() + interval '1 day', clock_timestamp() + interval '1 day' FROM triggers WHERE kind = $1 ON CONFLICT DO NOTHING`,
+    [kind],
+  );
+  await owner.query("ANALYZE trigger_states; ANALYZE triggers");
+  const blocks = async (): Promise<number> => {
+    const { rows } = await owner.query<{ blocks: string }>("SELECT sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit) AS blocks FROM pg_statio_user_tables WHERE relname = 'trigger_states'");
+    return Number(rows[0]?.blocks);
+  };
+  const settle = async (): Promise<number> => {
+    await system.query("SELECT pg_stat_force_next_flush()");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return blocks();
+  };
+  const before = await settle();
+  expect(await claim(kind)).toHaveLength(1);
+  expect((await settle()) - before).toBeLessThan(60);
+});
