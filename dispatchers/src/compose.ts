@@ -30,29 +30,32 @@ const APP_CONNECTIONS = 6;
 const SYSTEM_CONNECTIONS = 3;
 
 /**
- * Starts a dispatcher; resolves when it listens for probes. SIGTERM and SIGINT stop it: it claims nothing more, finishes what it holds, closes its
+ * Starts dispatchers of some kinds in this process; resolves when it listens for probes. SIGTERM and SIGINT stop it: it claims nothing more, finishes what it holds, closes its
  * connections. @throws ConfigError, ListenError, or Error when PostgreSQL does not answer or a role is wrong
  */
-export async function startDispatcher(kind: DispatcherKind, env: NodeJS.ProcessEnv): Promise<void> {
+export async function startDispatchers(kindNames: readonly DispatcherKind[], env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadDispatcherConfig(env);
-  const logger = createLogger({ service: `dispatcher-${kind}`, level: config.LOG_LEVEL });
+  const service = `dispatcher-${kindNames.join("-")}`;
+  const logger = createLogger({ service, level: config.LOG_LEVEL });
   const lifecycle = new Lifecycle({ logger, totalTimeoutMs: STOP_TIMEOUT_MS });
   lifecycle.handleSignals();
   const registry = createRegistry();
   const metrics = createMetrics(registry);
   collectProcessMetrics(registry);
-  const app = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: `fluxo-dispatcher-${kind}`, max: APP_CONNECTIONS, role: "fluxo_app" });
-  const system = createPool({ connectionString: config.FLUXO_SYSTEM_DATABASE_URL, applicationName: `fluxo-dispatcher-${kind}-claims`, max: SYSTEM_CONNECTIONS, role: "fluxo_system" });
+  const app = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: `fluxo-${service}`, max: APP_CONNECTIONS, role: "fluxo_app" });
+  const system = createPool({ connectionString: config.FLUXO_SYSTEM_DATABASE_URL, applicationName: `fluxo-${service}-claims`, max: SYSTEM_CONNECTIONS, role: "fluxo_system" });
   lifecycle.onStop("postgresql", async () => {
     await Promise.all([app.end(), system.end()]);
   });
   try {
     await assertServiceRole(app, "fluxo_app");
     await assertServiceRole(system, "fluxo_system");
-    const owner = `dispatcher-${kind}:${hostname()}:${uuidV7.next()}`;
-    const compose = await kinds[kind]();
-    const dispatcher = await compose({ config, owner, app, system, clock: systemClock, random: Math.random, ids: uuidV7, logger, metrics, lifecycle });
-    lifecycle.onStop("dispatcher", () => dispatcher.stop());
+    const owner = `${service}:${hostname()}:${uuidV7.next()}`;
+    const parts = { config, owner, app, system, clock: systemClock, random: Math.random, ids: uuidV7, logger, metrics, lifecycle };
+    const dispatchers = await Promise.all(kindNames.map(async (kind) => (await kinds[kind]())(parts)));
+    lifecycle.onStop("dispatchers", async () => {
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.stop()));
+    });
     const web = express();
     web.disable("x-powered-by");
     web.use(healthRouter({ registry, isStopping: () => lifecycle.isStopping(), checks: [{ name: "postgresql", check: () => app.query("SELECT 1") }] }));
@@ -60,7 +63,7 @@ export async function startDispatcher(kind: DispatcherKind, env: NodeJS.ProcessE
     lifecycle.onStop("http server", async () => {
       await server.close(CLOSE_DEADLINE_MS);
     });
-    dispatcher.start();
+    for (const dispatcher of dispatchers) dispatcher.start();
     lifecycle.markRunning();
     logger.info({ port: server.port, owner }, "dispatcher is ready");
   } catch (error) {

@@ -1,23 +1,24 @@
 import { ConfigError } from "@fluxo/runtime/config/load";
-import { DISPATCHER_KINDS, isDispatcherKind, startDispatcher } from "./compose.ts";
+import { DISPATCHER_KINDS, isDispatcherKind, startDispatchers } from "./compose.ts";
 
-const usage = `Usage: node dispatchers/src/main.ts <kind> [--help]
+const usage = `Usage: node dispatchers/src/main.ts <kind>... [--help]
 
-  kind   one of: ${DISPATCHER_KINDS.join(", ")}. One process watches one kind of source; any number of processes share the work.
+  kind   any of: ${DISPATCHER_KINDS.join(", ")}. In an installation one process watches one kind of source; any number of processes share the work.
 
 Configuration comes from the environment; see docs/configuration.md.`;
 
-async function main([kind, ...rest]: readonly string[]): Promise<void> {
-  if (kind === "--help" || rest.includes("--help")) {
+async function main(words: readonly string[]): Promise<void> {
+  if (words.includes("--help")) {
     console.log(usage);
     return;
   }
-  if (kind === undefined || !isDispatcherKind(kind)) {
-    console.error(kind === undefined ? usage : `There is no kind "${kind}".\n\n${usage}`);
+  const unknown = words.find((word) => !isDispatcherKind(word));
+  if (words.length === 0 || unknown !== undefined) {
+    console.error(unknown === undefined ? usage : `There is no kind "${unknown}".\n\n${usage}`);
     process.exitCode = 2;
     return;
   }
-  await startDispatcher(kind, process.env);
+  await startDispatchers(words.filter(isDispatcherKind), process.env);
 }
 
 await main(process.argv.slice(2)).catch((error: unknown) => {

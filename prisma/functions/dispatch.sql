@@ -41,6 +41,37 @@ END $$;
 REVOKE ALL ON FUNCTION fluxo_dispatch_claim(text, text, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_dispatch_claim(text, text, int, int) TO fluxo_system;
 
+-- fluxo_dispatch_adopt(tenant, trigger, from, owner, lease): takes over the lease of one trigger from the queue that its job waited in. Out: as fluxo_dispatch_claim;
+-- nothing when the queue does not hold it (any more): the job came twice, the trigger was published anew, or its lease ended and it was claimed again.
+CREATE OR REPLACE FUNCTION fluxo_dispatch_adopt(p_tenant uuid, p_trigger uuid, p_from text, p_owner text, p_lease_ms int)
+RETURNS TABLE (tenant_id uuid, trigger_id uuid, workflow_id uuid, epoch int, config jsonb, cursor jsonb, armed_at timestamptz, due_at timestamptz, now_at timestamptz,
+               failures int, last_execution_id uuid, last_execution_status text, poll_interval_seconds_min int, sealed_secret bytea)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_now timestamptz;
+BEGIN
+  PERFORM 1 FROM trigger_states s WHERE s.tenant_id = p_tenant AND s.trigger_id = p_trigger FOR UPDATE;
+  v_now := clock_timestamp();
+  RETURN QUERY
+  WITH taken AS (
+    UPDATE trigger_states s
+    SET lease_epoch = s.lease_epoch + 1, lease_owner = p_owner, lease_until = v_now + make_interval(secs => p_lease_ms / 1000.0),
+        claimable_at = v_now + make_interval(secs => p_lease_ms / 1000.0)
+    WHERE s.tenant_id = p_tenant AND s.trigger_id = p_trigger AND s.lease_owner = p_from AND s.lease_until > v_now
+    RETURNING s.*
+  )
+  SELECT s.tenant_id, s.trigger_id, t.workflow_id, s.lease_epoch, t.config, s.cursor, s.armed_at, s.next_due_at, v_now, s.failures, s.last_execution_id, e.status,
+         p.poll_interval_seconds_min, t.sealed_secret
+  FROM taken s
+  JOIN triggers t ON t.tenant_id = s.tenant_id AND t.id = s.trigger_id
+  JOIN tenants te ON te.id = s.tenant_id
+  JOIN plans p ON p.id = te.plan_id
+  LEFT JOIN executions e ON e.tenant_id = s.tenant_id AND e.id = s.last_execution_id;
+END $$;
+REVOKE ALL ON FUNCTION fluxo_dispatch_adopt(uuid, uuid, text, text, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_dispatch_adopt(uuid, uuid, text, text, int) TO fluxo_system;
+
 -- fluxo_dispatch_extend(owner, rows, lease): keeps leases that are still held. In: [{ tenantId, triggerId, epoch }]. Out: those that are.
 CREATE OR REPLACE FUNCTION fluxo_dispatch_extend(p_owner text, p_rows jsonb, p_lease_ms int)
 RETURNS TABLE (trigger_id uuid, epoch int)

@@ -12,6 +12,7 @@ const OFFSETS = {
   ingress: 1,
   relay: 2,
   worker: 3,
+  dispatchers: 4,
   inngest: 8,
   inngestConnectGateway: 9,
   inngestGatewayGrpc: 10,

@@ -23,7 +23,7 @@ export interface ProductSettings {
   readonly nodeEnv: "development" | "test" | "production";
 }
 
-const SERVICE_NAMES = ["api", "ingress", "relay", "worker"] as const;
+const SERVICE_NAMES = ["api", "ingress", "relay", "worker", "dispatchers"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 export interface ServiceOptions {
@@ -49,7 +49,7 @@ export interface MigrateOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000;
-const ENTRY = { api: ["control-plane/src/main.ts", "api"], ingress: ["control-plane/src/main.ts", "ingress"], relay: ["control-plane/src/main.ts", "relay"], worker: ["worker/src/main.ts"] } as const;
+const ENTRY = { api: ["control-plane/src/main.ts", "api"], ingress: ["control-plane/src/main.ts", "ingress"], relay: ["control-plane/src/main.ts", "relay"], worker: ["worker/src/main.ts"], dispatchers: ["dispatchers/src/main.ts", "schedule"] } as const;
 
 /** The address of a service of this machine. */
 export function serviceUrl(port: number): string {
@@ -58,7 +58,7 @@ export function serviceUrl(port: number): string {
 
 /** Ports of the services out of the plan. */
 export function servicePorts(plan: PortPlan): Readonly<Record<ServiceName, number>> {
-  return { api: plan.api, ingress: plan.ingress, relay: plan.relay, worker: plan.worker };
+  return { api: plan.api, ingress: plan.ingress, relay: plan.relay, worker: plan.worker, dispatchers: plan.dispatchers };
 }
 
 /** The same database as another role. */

@@ -32,6 +32,8 @@ export interface PolledSource {
   readonly kind: string;
   /** Milliseconds between two looks that the trigger asks for. */
   intervalMs(config: Json): number;
+  /** What a look at this trigger uses that only so many looks may use at one time: its host, its tenant. */
+  limits(claimed: ClaimedTrigger): readonly { readonly key: string; readonly max: number }[];
   /** @throws NodeError when the source cannot be looked at; an item that cannot be read is parked instead */
   poll(claimed: ClaimedTrigger, context: PollContext): Promise<PollResult>;
 }

@@ -50,7 +50,24 @@ interface Row {
 export async function claimTriggers(db: pg.Pool, request: { readonly kind: string; readonly owner: string; readonly leaseMs: number; readonly limit: number }): Promise<ClaimedTrigger[]> {
   const { kind, owner, leaseMs, limit } = request;
   const answer = await db.query<Row>({ name: "fluxo_dispatch_claim", text: "SELECT * FROM fluxo_dispatch_claim($1, $2, $3, $4)", values: [kind, owner, leaseMs, limit] });
-  return answer.rows.map((row) => ({
+  return answer.rows.map(toClaimed);
+}
+
+/**
+ * Takes over the lease of one trigger from the queue that its job waited in; undefined when the queue does not hold it any more.
+ * @param db fluxo_system
+ */
+export async function adoptTrigger(
+  db: pg.Pool,
+  request: { readonly tenantId: string; readonly triggerId: string; readonly from: string; readonly owner: string; readonly leaseMs: number },
+): Promise<ClaimedTrigger | undefined> {
+  const { tenantId, triggerId, from, owner, leaseMs } = request;
+  const answer = await db.query<Row>({ name: "fluxo_dispatch_adopt", text: "SELECT * FROM fluxo_dispatch_adopt($1, $2, $3, $4, $5)", values: [tenantId, triggerId, from, owner, leaseMs] });
+  return answer.rows.map(toClaimed)[0];
+}
+
+function toClaimed(row: Row): ClaimedTrigger {
+  return {
     tenantId: row.tenant_id,
     triggerId: row.trigger_id,
     workflowId: row.workflow_id,
@@ -64,7 +81,7 @@ export async function claimTriggers(db: pg.Pool, request: { readonly kind: strin
     lastExecution: row.last_execution_id === null || row.last_execution_status === null ? undefined : { id: row.last_execution_id, status: row.last_execution_status },
     pollIntervalMsMin: row.poll_interval_seconds_min * 1_000,
     sealedSecret: row.sealed_secret,
-  }));
+  };
 }
 
 /** A claim as it is named later. */

@@ -80,3 +80,22 @@ export async function queueExecutions(app: pg.Pool, workflow: SeededWorkflow, in
   await intake(app, items);
   return items.map(({ executionId }) => executionId);
 }
+
+/** Writes a trigger of a seeded workflow that watches a source, due now. Its node is `start`. Returns its id. */
+export async function addSource(owner: pg.Pool, workflow: SeededWorkflow, kind: string, config: JsonObject): Promise<string> {
+  const triggerId = randomUUID();
+  await owner.query("INSERT INTO triggers (tenant_id, id, workflow_id, node_id, kind, config) VALUES ($1, $2, $3, $4, $5, $6)", [
+    workflow.tenantId,
+    triggerId,
+    workflow.workflowId,
+    `source-${triggerId.slice(0, 8)}`,
+    kind,
+    config,
+  ]);
+  await owner.query(
+    `INSERT INTO trigger_states (tenant_id, trigger_id, kind, source_key, armed_at, next_due_at, claimable_at)
+     VALUES ($1, $2, $3, 'test', clock_timestamp(), clock_timestamp(), clock_timestamp())`,
+    [workflow.tenantId, triggerId, kind],
+  );
+  return triggerId;
+}

@@ -1,0 +1,41 @@
+import { queueOwner, type PolledKind } from "@fluxo/contracts/jobs/poll";
+import { createRedis } from "@fluxo/runtime/redis";
+import { ClaimLoop } from "../claim-loop.ts";
+import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
+import { Limits } from "./limits.ts";
+import { PollQueue } from "./poll-queue.ts";
+import { PollRunner } from "./poll-runner.ts";
+import type { PolledSource } from "./source.ts";
+
+/** A lease in the queue: how long a job may wait before its trigger is claimed and ordered anew. */
+const QUEUE_LEASE_MS = 120_000;
+/** A look has this part of its lease. */
+const LOOK_SHARE = 0.8;
+const LOOKS_AT_ONE_TIME = 20;
+
+/** The dispatcher of a polled kind: claims what is due, orders looks through the queue, and looks at what the queue brings. */
+export function composePolling(kind: PolledKind, source: PolledSource, parts: DispatcherParts): Dispatcher {
+  const { config, owner, app, system, clock, random, ids, logger, lifecycle } = parts;
+  const prefix = config.FLUXO_REDIS_PREFIX;
+  const [commands, blocking, limiting] = (["queue", "queue", "commands"] as const).map((role) => {
+    const client = createRedis(config.REDIS_URL, { prefix, logger, role });
+    lifecycle.onStop(`redis (${role})`, () => client.disconnect());
+    return client;
+  });
+  if (commands === undefined || blocking === undefined || limiting === undefined) throw new Error("No connections to Redis were made.");
+  const leaseMs = config.DISPATCHER_LEASE_MS;
+  const runner = new PollRunner({ source, owner, app, ids, clock, random, logger, timeoutMs: leaseMs * LOOK_SHARE });
+  const limits = new Limits(limiting, clock, leaseMs);
+  const queue = new PollQueue({ kind, source, runner, limits, owner, system, redis: { commands, blocking }, prefix, clock, random, logger, leaseMs, concurrency: LOOKS_AT_ONE_TIME });
+  const loop = new ClaimLoop({ kind, owner: queueOwner(kind), system, clock, logger, leaseMs: QUEUE_LEASE_MS, batch: config.DISPATCHER_BATCH, dispatch: queue.order });
+  return {
+    start: () => {
+      queue.start();
+      loop.start();
+    },
+    stop: async () => {
+      await loop.stop();
+      await queue.stop();
+    },
+  };
+}
