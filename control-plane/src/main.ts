@@ -1,6 +1,6 @@
 import { ConfigError } from "@fluxo/runtime/config/load";
 
-type Role = "api" | "ingress" | "relay" | "bootstrap";
+type Role = "api" | "ingress" | "relay" | "bootstrap" | "rewrap";
 type Start = (env: NodeJS.ProcessEnv, args: readonly string[]) => Promise<void>;
 
 const usage = `Usage: node control-plane/src/main.ts <role> [--help]
@@ -9,6 +9,7 @@ const usage = `Usage: node control-plane/src/main.ts <role> [--help]
   ingress                    the webhook ingress: /hooks/<token>
   relay                      publishes queued executions to Inngest
   bootstrap --agency <name>  creates an agency and prints its id and its admin key as one line of JSON
+  rewrap                     after a rotation of the master key: brings every data key and trigger secret to the current one
 
 Configuration comes from the environment; see docs/configuration.md.`;
 
@@ -17,6 +18,7 @@ const starts: Readonly<Record<Role, () => Promise<Start>>> = {
   api: async () => (await import("./api/compose.ts")).startApi,
   ingress: async () => (await import("./ingress/compose.ts")).startIngress,
   relay: async () => (await import("./relay/compose.ts")).startRelay,
+  rewrap: async () => (await import("./credentials/rewrap.ts")).startRewrap,
   bootstrap: async () => (await import("./bootstrap/compose.ts")).startBootstrap,
 };
 

@@ -1,15 +1,16 @@
 -- fluxo_claim(tenant, ids, owner, lease, node tiers, keep): admission and lease of a batch of one tenant's executions, before any node runs.
--- Order of the checks: tenant active, workflow active, node count, node types of the tier, quota (reserved here), a concurrency slot.
+-- Order of the checks: time in the queue, tenant active, workflow active, node count, node types of the tier, quota (reserved here), a concurrency slot.
 -- In:   ids of executions that may be QUEUED (start), WAITING and due (resume) or RUNNING with an expired lease (takeover); anything else is skipped,
 --       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog. keep: the caller will claim what found no slot again
 --       itself as soon as one of the executions it was given here ends, so these are not queued for the next settle.
--- Out:  per id: claimed (with the new epoch, the input and the journal so far), blocked (with the reason), starved (no slot: stays as it is and the
+-- Out:  per id: claimed (with the new epoch, the input and the journal so far, with the outcome of each sub-workflow that a node waited for and that ended), blocked (with the reason), starved (no slot: stays as it is and the
 --       next settle wakes it) or skipped.
 -- Locks: the tenant's slot row first, then executions by id; every function that takes both keeps this order.
 -- Time: the database's clock, read after the locks are held.
-CREATE OR REPLACE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb, p_keep boolean)
+DROP FUNCTION IF EXISTS fluxo_claim(uuid, uuid[], text, int, jsonb, boolean); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb, p_keep boolean)
 RETURNS TABLE (execution_id uuid, outcome text, reason text, epoch int, version_id uuid, workflow_id uuid, trigger_node_id text, input jsonb,
-               queued_at timestamptz, started_at timestamptz, is_canceled boolean, journal jsonb)
+               queued_at timestamptz, started_at timestamptz, claimed_at timestamptz, is_canceled boolean, journal jsonb)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -50,7 +51,7 @@ BEGIN
   v_free := v_tenant.concurrency_max - v_used;
 
   FOR r IN
-    SELECT e.id, w.is_active, v.node_count, denied.types AS denied_types,
+    SELECT e.id, e.expires_at, w.is_active, v.node_count, denied.types AS denied_types,
            CASE WHEN e.status = 'QUEUED' THEN 'start'
                 WHEN e.status = 'WAITING' AND e.reason <> 'QUOTA' AND e.resume_at <= v_now THEN 'resume'
                 WHEN e.status = 'RUNNING' AND e.lease_until < v_now THEN 'takeover' END AS kind
@@ -67,6 +68,7 @@ BEGIN
       CONTINUE;
     END IF;
     v_refusal := CASE WHEN r.kind = 'resume' THEN NULL
+                      WHEN r.expires_at <= v_now THEN 'QUEUE_TTL_EXPIRED'
                       WHEN v_tenant.status <> 'ACTIVE' THEN 'TENANT_SUSPENDED'
                       WHEN NOT r.is_active THEN 'WORKFLOW_INACTIVE'
                       WHEN r.node_count > v_tenant.nodes_per_workflow_max THEN 'TOO_MANY_NODES'
@@ -76,6 +78,7 @@ BEGIN
       v_blocked := v_blocked || r.id;
       v_reasons := v_reasons || v_refusal;
       v_messages := v_messages || CASE v_refusal
+        WHEN 'QUEUE_TTL_EXPIRED' THEN format('The execution was to start until %s.', to_char(r.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
         WHEN 'TENANT_SUSPENDED' THEN 'The tenant is suspended.'
         WHEN 'WORKFLOW_INACTIVE' THEN 'The workflow is not active.'
         WHEN 'TOO_MANY_NODES' THEN format('The workflow has %s nodes; the plan %s allows %s.', r.node_count, v_tenant.plan_name, v_tenant.nodes_per_workflow_max)
@@ -98,6 +101,9 @@ BEGIN
   IF cardinality(v_blocked) > 0 THEN
     UPDATE executions e SET status = 'BLOCKED', reason = b.reason, error_code = b.reason, error_message = b.message, completed_at = v_now, starved_at = NULL, updated_at = v_now
     FROM unnest(v_blocked, v_reasons, v_messages) AS b(id, reason, message) WHERE e.tenant_id = p_tenant AND e.id = b.id;
+    IF fluxo_wake_parents(p_tenant, v_blocked) > 0 THEN
+      PERFORM pg_notify('fluxo_outbox', '');
+    END IF;
   END IF;
   IF cardinality(v_starved) > 0 AND (NOT p_keep OR cardinality(v_claimed) = 0) THEN
     UPDATE executions e SET starved_at = coalesce(e.starved_at, v_now), updated_at = v_now WHERE e.tenant_id = p_tenant AND e.id = ANY (v_starved);
@@ -121,11 +127,16 @@ BEGIN
 
   RETURN QUERY
   SELECT e.id, 'claimed', NULL::text, e.lease_epoch, e.version_id, e.workflow_id, e.trigger_node_id, coalesce(e.input, i.body), e.queued_at, e.started_at,
-         e.cancel_requested_at IS NOT NULL,
+         v_now, e.cancel_requested_at IS NOT NULL,
          CASE WHEN e.lease_epoch > 1 THEN
            (SELECT jsonb_agg(jsonb_build_object('nodeId', n.node_id, 'item', n.item, 'status', n.status, 'attempt', n.attempt, 'ports', n.ports,
                                                 'output', coalesce(n.output, o.body), 'failure', n.failure, 'attempts', n.attempts,
-                                                'startedAt', n.started_at, 'resumeAt', n.resume_at, 'reason', n.reason) ORDER BY n.position, n.item)
+                                                'startedAt', n.started_at, 'resumeAt', n.resume_at, 'reason', n.reason, 'child', CASE WHEN n.reason = 'CHILD' THEN
+                                                  (SELECT jsonb_build_object('executionId', c.id, 'status', c.status, 'results', coalesce(c.output, r.body) -> 'results',
+                                                                             'errorCode', c.error_code, 'errorMessage', c.error_message)
+                                                   FROM executions c LEFT JOIN payloads r ON r.tenant_id = p_tenant AND r.id = c.output_ref
+                                                   WHERE c.tenant_id = p_tenant AND c.parent_execution_id = e.id AND c.parent_node_id = n.node_id AND c.parent_item = n.item
+                                                     AND c.completed_at IS NOT NULL) END) ORDER BY n.position, n.item)
             FROM node_executions n LEFT JOIN payloads o ON o.tenant_id = p_tenant AND o.id = n.output_ref
             WHERE n.tenant_id = p_tenant AND n.execution_id = e.id) END
   FROM executions e LEFT JOIN payloads i ON i.tenant_id = p_tenant AND i.id = e.input_ref
@@ -133,7 +144,7 @@ BEGIN
   ORDER BY e.queued_at, e.id;
   RETURN QUERY
   SELECT x.id, CASE WHEN x.id = ANY (v_blocked) THEN 'blocked' WHEN x.id = ANY (v_starved) THEN 'starved' ELSE 'skipped' END,
-         v_reasons[array_position(v_blocked, x.id)], NULL::int, NULL::uuid, NULL::uuid, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, false, NULL::jsonb
+         v_reasons[array_position(v_blocked, x.id)], NULL::int, NULL::uuid, NULL::uuid, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, false, NULL::jsonb
   FROM unnest(p_ids) AS x(id) WHERE x.id <> ALL (v_claimed);
 END $$;
 REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, boolean) FROM PUBLIC;

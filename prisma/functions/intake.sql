@@ -1,6 +1,7 @@
 -- fluxo_intake(rows): the one door by which occurrences become executions (I1, I2).
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is
---       { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt }.
+--       { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt }; of a sub-workflow also
+--       { parentId, parentNodeId, parentItem, depth, isAwaited } (fluxo_start_children).
 --       Each tenant's rows are written under that tenant's row-level security.
 -- Out:  for each row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
 --       fingerprint; the id of the first) or gone (no such enabled trigger with a published version).
@@ -21,9 +22,10 @@ BEGIN
     RETURN QUERY
     WITH given AS (
       SELECT r.* FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
-                                                      "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz)
+                                                      "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz,
+                                                      "parentId" uuid, "parentNodeId" text, "parentItem" int, "depth" int, "isAwaited" boolean)
     ), target AS (
-      SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, p.concurrency_class
+      SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class
       FROM given g
       JOIN triggers t ON t.tenant_id = v_tenant AND t.id = g."triggerId" AND t.is_enabled
       JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL
@@ -36,9 +38,11 @@ BEGIN
       ON CONFLICT DO NOTHING
       RETURNING occurrences.execution_id
     ), made AS (
-      INSERT INTO executions (tenant_id, id, workflow_id, version_id, trigger_id, trigger_node_id, occurrence_key, status, concurrency_class, input, input_ref)
+      INSERT INTO executions (tenant_id, id, workflow_id, version_id, trigger_id, trigger_node_id, occurrence_key, status, concurrency_class, input, input_ref,
+                              parent_execution_id, parent_node_id, parent_item, depth, is_awaited, expires_at)
       SELECT v_tenant, g."executionId", g.workflow_id, g.published_version_id, g."triggerId", g.node_id, g."occurrenceKey", 'QUEUED', g.concurrency_class,
-             g."input", g."inputRef"
+             g."input", g."inputRef", g."parentId", g."parentNodeId", g."parentItem", coalesce(g."depth", 0), coalesce(g."isAwaited", false),
+             now() + make_interval(secs => g.queued_ttl_seconds)
       FROM target g JOIN taken k ON k.execution_id = g."executionId"
       RETURNING executions.id, executions.input_ref, executions.concurrency_class
     ), stored AS (

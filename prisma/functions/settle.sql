@@ -47,6 +47,7 @@ GRANT EXECUTE ON FUNCTION fluxo_wake_starved(uuid) TO fluxo_app;
 -- Out:  the ids that were settled. An id that is missing was fenced: another epoch owns it, or it is no longer RUNNING.
 -- Frees the slot, settles the quota, orders the wake-up of a suspended execution and of those that waited for the slot.
 -- An execution that would be suspended although a cancel was asked for ends as CANCELED: the request would be put off until the wait is over.
+-- Wakes the parent that waits for an execution that ended, leaves the children of one that ended, and starts the error workflow of one that failed.
 CREATE OR REPLACE FUNCTION fluxo_settle(p_rows jsonb)
 RETURNS TABLE (execution_id uuid)
 LANGUAGE plpgsql AS $$
@@ -58,7 +59,11 @@ DECLARE
   v_ids uuid[];
   v_settled uuid[];
   v_ended uuid[];
+  v_failed uuid[];
+  v_is_awaited boolean;
+  v_parents uuid[];
   v_suspended int;
+  v_woken int;
   v_notify boolean := false;
 BEGIN
   FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
@@ -80,7 +85,7 @@ BEGIN
           wake_count = e.wake_count + CASE WHEN g."resumeAt" IS NULL THEN 0 ELSE 1 END, updated_at = v_now
       FROM given g
       WHERE e.tenant_id = v_tenant AND e.id = ANY (v_ids) AND e.id = g."executionId" AND e.status = 'RUNNING' AND e.lease_epoch = g."epoch"
-      RETURNING e.id, e.status, e.resume_at, e.concurrency_class, e.wake_count
+      RETURNING e.id, e.status, e.resume_at, e.concurrency_class, e.wake_count, e.is_awaited, e.has_children
     ), stored AS (
       INSERT INTO payloads (tenant_id, id, execution_id, bytes, body)
       SELECT v_tenant, g."outputRef", g."executionId", g."outputBytes", g."outputBody" FROM given g JOIN settled s ON s.id = g."executionId" WHERE g."outputRef" IS NOT NULL
@@ -88,10 +93,11 @@ BEGIN
     ), timers AS (
       INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id, deliver_at)
       SELECT v_tenant, s.id, s.concurrency_class, s.id::text || ':' || s.wake_count, s.resume_at FROM settled s WHERE s.resume_at IS NOT NULL
-      RETURNING 1
     )
-    SELECT coalesce(array_agg(s.id), '{}'), coalesce(array_agg(s.id) FILTER (WHERE s.status <> 'WAITING'), '{}'), (SELECT count(*) FROM timers)
-    INTO v_settled, v_ended, v_suspended FROM settled s;
+    SELECT coalesce(array_agg(s.id), '{}'), coalesce(array_agg(s.id) FILTER (WHERE s.status <> 'WAITING'), '{}'), count(*) FILTER (WHERE s.status = 'WAITING'),
+           array_agg(s.id) FILTER (WHERE s.status = 'FAILED'), bool_or(s.is_awaited), array_agg(s.id) FILTER (WHERE s.has_children)
+    INTO v_settled, v_ended, v_suspended, v_failed, v_is_awaited, v_parents FROM settled s;
+    v_woken := 0;
 
     IF v_suspended > 0 THEN
       WITH canceled AS (
@@ -102,11 +108,20 @@ BEGIN
       )
       SELECT v_ended || coalesce(array_agg(c.id), '{}') INTO v_ended FROM canceled c;
     END IF;
+    IF v_parents IS NOT NULL THEN
+      v_woken := v_woken + fluxo_settle_parents(v_tenant, v_parents);
+    END IF;
+    IF v_is_awaited THEN
+      v_woken := v_woken + fluxo_wake_parents(v_tenant, v_ended);
+    END IF;
+    IF v_failed IS NOT NULL THEN
+      PERFORM fluxo_tell_failures(v_tenant, v_failed);
+    END IF;
     UPDATE concurrency_slots s SET used = s.used - cardinality(v_settled) WHERE s.tenant_id = v_tenant;
     IF cardinality(v_ended) > 0 THEN
       PERFORM fluxo_settle_usage(v_tenant, v_ended);
     END IF;
-    IF cardinality(v_settled) > 0 AND fluxo_wake_starved(v_tenant) + v_suspended > 0 THEN
+    IF cardinality(v_settled) > 0 AND fluxo_wake_starved(v_tenant) + v_suspended + v_woken > 0 THEN
       v_notify := true;
     END IF;
     RETURN QUERY SELECT unnest(v_settled);

@@ -3,6 +3,8 @@
 --   starved   waits for a slot although its tenant has one free
 --   expired   RUNNING, its lease ran out, and no wake-up was sent since
 --   overdue   WAITING past its resume time, and no wake-up was sent since
+--   outdated  QUEUED longer than its workflow allows, and no wake-up was sent since: the claim that follows blocks it, whether there is a slot or not
+--   child     WAITING for a sub-workflow that ended, whose settle could not lock it
 -- An execution that still has an entry in the outbox is left to the relay, and takes no place of the limit. One that somebody changed after it was seen as due (another sweep woke
 -- it, a worker took it) is left alone: its lock is had only after that commit, and the look into the outbox is older. Out: how many of each kind.
 CREATE OR REPLACE FUNCTION fluxo_sweep(p_stale_ms int, p_limit int)
@@ -34,17 +36,28 @@ BEGIN
      WHERE e.status = 'WAITING' AND e.resume_at < v_now - interval '1 second'
        AND (e.released_at IS NULL OR e.released_at < e.resume_at OR e.released_at < v_stale)
        AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
+    UNION ALL
+    (SELECT e.tenant_id, e.id, e.xmin, 'outdated' FROM executions e
+     WHERE e.status = 'QUEUED' AND e.expires_at < v_now AND (e.released_at IS NULL OR e.released_at < e.expires_at OR e.released_at < v_stale)
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
+    UNION ALL
+    (SELECT e.tenant_id, e.id, e.xmin, 'child' FROM executions c JOIN executions e ON e.tenant_id = c.tenant_id AND e.id = c.parent_execution_id
+     WHERE c.is_awaited AND c.completed_at IS NOT NULL AND e.status = 'WAITING'
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
   ), idle AS (
     SELECT e.tenant_id, e.id, d.kind FROM executions e JOIN due d ON d.tenant_id = e.tenant_id AND d.id = e.id AND d.seen = e.xmin
     WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id)
     ORDER BY e.tenant_id, e.id FOR UPDATE OF e SKIP LOCKED
   ), woken AS (
-    UPDATE executions e SET wake_count = e.wake_count + 1, released_at = NULL, starved_at = NULL
+    UPDATE executions e SET wake_count = e.wake_count + 1, released_at = NULL, starved_at = NULL, resume_at = CASE i.kind WHEN 'child' THEN v_now ELSE e.resume_at END
     FROM idle i WHERE e.tenant_id = i.tenant_id AND e.id = i.id AND e.status IN ('QUEUED', 'RUNNING', 'WAITING')
     RETURNING e.tenant_id, e.id, e.concurrency_class, e.wake_count, i.kind
   ), sent AS (
     INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id)
     SELECT w.tenant_id, w.id, w.concurrency_class, w.id::text || ':' || w.wake_count FROM woken w
+  ), heard AS (
+    UPDATE executions c SET is_awaited = false FROM woken w
+    WHERE w.kind = 'child' AND c.tenant_id = w.tenant_id AND c.parent_execution_id = w.id AND c.is_awaited AND c.completed_at IS NOT NULL
   )
   SELECT w.kind, count(*)::int FROM woken w GROUP BY w.kind;
   IF FOUND THEN

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { startBench, type Bench } from "./environment.ts";
 import { formatTable, toRow, type MeasuredRow } from "./report.ts";
 import { burst } from "./scenarios/burst.ts";
+import { code } from "./scenarios/code.ts";
 import { fairness } from "./scenarios/fairness.ts";
 import { ingress } from "./scenarios/ingress.ts";
 import { idle, lane } from "./scenarios/latency.ts";
@@ -12,7 +13,7 @@ import type { Scenario } from "./scenarios/scenario.ts";
 import { statements } from "./scenarios/statements.ts";
 
 /** Every part, in the order in which they run. */
-export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, statements, fairness];
+export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, statements, fairness, code];
 
 export interface BenchRun {
   readonly scenarios: readonly Scenario[];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { graphSchema } from "@fluxo/core/graph/graph";
 import { planGraph } from "@fluxo/core/planning/plan";
+import { findDefinition } from "@fluxo/nodes/catalog";
 import type { Client, Graph, PlanCode } from "../support/client.ts";
 import { graph, post, set, SIGNED_WEBHOOK } from "../support/graphs.ts";
 import { deliver } from "../support/hooks.ts";
@@ -66,7 +67,7 @@ export async function createTargets(client: Client, providerUrl: string): Promis
     const given = workflowGraph(providerUrl, delayMs);
     const { hookUrl, secret } = await tenant.publish(given);
     const parsed = graphSchema.parse(given);
-    targets.push({ tenantId: tenant.id, hookUrl, secret, shape: { nodeIds: planGraph(parsed).nodes.map(({ node }) => node.id), edges: parsed.edges } });
+    targets.push({ tenantId: tenant.id, hookUrl, secret, shape: { nodeIds: planGraph(parsed, { get: findDefinition }).nodes.map(({ node }) => node.id), edges: parsed.edges } });
   }
   return targets;
 }

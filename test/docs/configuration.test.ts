@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { z } from "zod";
 import { apiVariables } from "../../control-plane/src/api/config.ts";
 import { bootstrapVariables } from "../../control-plane/src/bootstrap/config.ts";
+import { rewrapVariables } from "../../control-plane/src/credentials/config.ts";
 import { ingressVariables } from "../../control-plane/src/ingress/config.ts";
 import { relayVariables } from "../../control-plane/src/relay/config.ts";
 import { workerVariables } from "../../worker/src/config.ts";
@@ -12,6 +13,7 @@ const services: readonly (readonly [string, z.ZodObject])[] = [
   ["Webhook ingress: `node control-plane/src/main.ts ingress`", ingressVariables],
   ["Relay: `node control-plane/src/main.ts relay`", relayVariables],
   ["First agency: `node control-plane/src/main.ts bootstrap --agency <name>`", bootstrapVariables],
+  ["After a rotation of the master key: `node control-plane/src/main.ts rewrap`", rewrapVariables],
   ["Worker: `node worker/src/main.ts`", workerVariables],
 ];
 

@@ -64,7 +64,7 @@ export interface Client extends Addresses {
   close(): Promise<void>;
 }
 
-const ALL_SCOPES = ["tenants:read", "workflows:read", "workflows:write", "executions:read", "executions:write"];
+const ALL_SCOPES = ["tenants:read", "workflows:read", "workflows:write", "executions:read", "executions:write", "credentials:read", "credentials:write"];
 const SETTLE_MS = 45_000;
 
 /** A client of a running system. `close` ends its connections. */

@@ -1,27 +1,36 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { nodeTiers } from "@fluxo/nodes/catalog";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis, type RedisClient, type RedisRole } from "@fluxo/runtime/redis";
+import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import express, { type Express } from "express";
 import { Inngest } from "inngest";
 import { serve } from "inngest/express";
 import { listenForCancels } from "./cancel-listener.ts";
 import { workerConfig, type WorkerConfig } from "./config.ts";
+import { DryTaker } from "./execution/dry-taker.ts";
 import { Engine, type EngineOptions } from "./execution/engine.ts";
 import { createExecutionStore } from "./execution/execution-store.ts";
 import { LeaseKeeper } from "./execution/lease-keeper.ts";
 import { FAST_LANE_SILENCE_MS, FastLaneTaker } from "./fast-lane/fast-lane-taker.ts";
 import { executionFunctions } from "./inngest/functions.ts";
+import { filePort } from "./node-ports/files.ts";
+import { createMemory } from "./node-ports/memory.ts";
+import { createCredentials } from "./node-ports/credentials.ts";
 import { createNodePorts } from "./node-ports/node-ports.ts";
+import { createSandbox } from "./node-ports/sandbox.ts";
 import { registerFunctions } from "./inngest/register.ts";
 import { responseAnnouncer } from "./response-announcer.ts";
 
@@ -60,8 +69,17 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const store = createExecutionStore({ pool: app, owner, leaseMs: config.WORKER_LEASE_MS, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
-  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http }), metrics } };
+  const dial = createGuardedDialer({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
+  const files = createFileStore(app, uuidV7);
+  const vault = await openConfiguredVault(config);
+  const tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner });
+  const sandbox = createSandbox(config);
+  lifecycle.onStop("sandbox", () => sandbox.stop());
+  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
   const engine = new Engine(engineOptions);
+  // What dry reruns compute is no execution: it is counted apart, where nobody looks.
+  const dryTaker = new DryTaker({ app, system, owner, ids: uuidV7, logger, tools: { ...engineOptions.tools, metrics: createMetrics(createRegistry()) } });
+  lifecycle.onStop("dry reruns", () => dryTaker.stop());
   leases.start();
   lifecycle.onStop("journal", () => store.drain());
   lifecycle.onStop("leases", () => leases.stop());
@@ -88,6 +106,7 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
     lifecycle.onStop("fast lane", () => taker.stop());
     taker.start();
   }
+  dryTaker.start();
   lifecycle.markRunning();
   logger.info({ port: server.port, owner }, "worker is up");
   void registerFunctions(new URL(SERVE_PATH, `http://127.0.0.1:${server.port}`).href, systemClock, logger, registration.signal);

@@ -1,16 +1,21 @@
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
+import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
+import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import { FastLane } from "../fast-lane/fast-lane.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig } from "./config.ts";
@@ -37,10 +42,16 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const fastLane = new FastLane({ redis, clock: systemClock, logger, metrics });
   if (config.FLUXO_FAST_LANE) fastLane.open();
 
+  const vault = await openConfiguredVault(config);
+  const guard = { allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS };
+  const http = createGuardedClient(guard);
+  const tokens = new AccessTokens({ db: pool, vault, http, clock: systemClock, owner: `api:${hostname()}:${uuidV7.next()}` });
   const services: ApiServices = {
     tenantDb,
     pool,
-    box: createSecretBox(config.FLUXO_MASTER_KEY),
+    box: createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS),
+    vault,
+    testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored) => tokens.renew(stored) },
     clock: systemClock,
     ids: uuidV7,
     randomBytes,

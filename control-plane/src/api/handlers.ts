@@ -3,14 +3,33 @@ import { createApiKey } from "./handlers/access/create-api-key.ts";
 import { getMe } from "./handlers/access/get-me.ts";
 import { listApiKeys } from "./handlers/access/list-api-keys.ts";
 import { revokeApiKey } from "./handlers/access/revoke-api-key.ts";
+import { abortBulkOperation, pauseBulkOperation, resumeBulkOperation } from "./handlers/bulk-operations/change-bulk-operation.ts";
+import { createBulkOperation } from "./handlers/bulk-operations/create-bulk-operation.ts";
+import { getBulkOperation } from "./handlers/bulk-operations/get-bulk-operation.ts";
+import { listBulkOperations } from "./handlers/bulk-operations/list-bulk-operations.ts";
+import { getAgency } from "./handlers/agency/get-agency.ts";
+import { updateAgency } from "./handlers/agency/update-agency.ts";
+import { createCredential } from "./handlers/credentials/create-credential.ts";
+import { deleteCredential } from "./handlers/credentials/delete-credential.ts";
+import { getCredential } from "./handlers/credentials/get-credential.ts";
+import { listCredentialKinds } from "./handlers/credentials/list-credential-kinds.ts";
+import { listCredentialUsages } from "./handlers/credentials/list-credential-usages.ts";
+import { listCredentials } from "./handlers/credentials/list-credentials.ts";
+import { testCredential } from "./handlers/credentials/test-credential.ts";
+import { updateCredential } from "./handlers/credentials/update-credential.ts";
 import { cancelExecution } from "./handlers/executions/cancel-execution.ts";
 import { getExecution } from "./handlers/executions/get-execution.ts";
 import { getTimeline } from "./handlers/executions/get-timeline.ts";
 import { listExecutions } from "./handlers/executions/list-executions.ts";
 import { startExecution } from "./handlers/executions/start-execution.ts";
+import { getFileContent } from "./handlers/files/get-file-content.ts";
+import { getFile } from "./handlers/files/get-file.ts";
 import { getNodeType } from "./handlers/node-types/get-node-type.ts";
 import { getOpenApi } from "./handlers/node-types/get-open-api.ts";
 import { listNodeTypes } from "./handlers/node-types/list-node-types.ts";
+import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
+import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
+import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
 import { createTenant } from "./handlers/tenants/create-tenant.ts";
 import { getTenantUsage } from "./handlers/tenants/get-tenant-usage.ts";
 import { getTenant } from "./handlers/tenants/get-tenant.ts";
@@ -37,6 +56,8 @@ export const handlers: Handlers<Routes> = {
   listApiKeys,
   createApiKey,
   revokeApiKey,
+  getAgency,
+  updateAgency,
   listPlans,
   listTenants,
   createTenant,
@@ -55,11 +76,30 @@ export const handlers: Handlers<Routes> = {
   getVersion,
   listTriggers,
   rotateTriggerSecret,
+  listCredentialKinds,
+  listCredentials,
+  createCredential,
+  getCredential,
+  updateCredential,
+  deleteCredential,
+  listCredentialUsages,
+  testCredential,
   startExecution,
   listExecutions,
   getExecution,
   getTimeline,
   cancelExecution,
+  getFile,
+  getFileContent,
+  rerunExecution,
+  createDryRerun,
+  getDryRerun,
+  createBulkOperation,
+  listBulkOperations,
+  getBulkOperation,
+  abortBulkOperation,
+  pauseBulkOperation,
+  resumeBulkOperation,
   listNodeTypes,
   getNodeType,
   getOpenApi,

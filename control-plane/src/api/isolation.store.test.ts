@@ -1,5 +1,7 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { createFileStore } from "@fluxo/prisma/files/file-store";
+import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualGraph, webhookGraph } from "./testing/graphs.ts";
 import { startHarness, type Harness, type TestTenant } from "./testing/harness.ts";
@@ -16,6 +18,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   validateWorkflow: {},
   rotateTriggerSecret: {},
   startExecution: { input: {} },
+  updateCredential: { name: "Mine now" },
 };
 
 let api: Harness;
@@ -33,7 +36,10 @@ beforeAll(async () => {
   const hook = await victim.client.post("/v1/workflows", { name: "Hook", graph: webhookGraph({ mode: "standard" }) });
   const published = await victim.client.post(`/v1/workflows/${hook.text("id")}/publish`);
   const started = await victim.client.post(`/v1/workflows/${manual.text("id")}/executions`, { input: { secret: "victim" } });
-  ids = { tenantId: victim.id, workflowId: manual.text("id"), number: "1", triggerId: published.text("triggers", 0, "id"), executionId: started.text("executionId") };
+  const file = await createFileStore(api.pool, uuidV7).save({ tenantId: victim.id, executionId: started.text("executionId"), nodeId: "make", item: 0 }, { name: "secret.txt", mediaType: "text/plain", content: Buffer.from("victim") });
+  if (file.kind !== "saved") throw new Error(file.kind);
+  const credential = await victim.client.post("/v1/credentials", { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: "token-of-b" } });
+  ids = { credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), number: "1", triggerId: published.text("triggers", 0, "id"), executionId: started.text("executionId"), fileId: file.file.fileId };
 });
 afterAll(() => api.stop());
 
@@ -67,11 +73,11 @@ describe("the key of tenant A on the ids of tenant B", () => {
 /** Everything of B that a route could change. */
 async function snapshot(): Promise<unknown> {
   const workflow = `/v1/workflows/${ids["workflowId"] ?? ""}`;
-  const paths = ["/v1/workflows", workflow, `${workflow}/draft`, `${workflow}/versions`, `${workflow}/triggers`, "/v1/executions"];
+  const paths = ["/v1/workflows", workflow, `${workflow}/draft`, `${workflow}/versions`, `${workflow}/triggers`, "/v1/executions", "/v1/credentials"];
   return Promise.all(paths.map(async (path) => (await victim.client.get(path)).body));
 }
 
 test("the table of this test covers the routes", () => {
   expect(ofTenants.length).toBeGreaterThanOrEqual(15);
-  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listExecutions"]);
+  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listCredentials", "listExecutions"]);
 });

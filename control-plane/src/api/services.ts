@@ -3,7 +3,9 @@ import type { Clock, IdSource } from "@fluxo/core/ports/clock";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
+import type { Vault } from "@fluxo/runtime/secrets/vault";
 import type pg from "pg";
+import type { TestPorts } from "../credentials/run-test.ts";
 import type { HandOver } from "../fast-lane/fast-lane.ts";
 
 /** What the handlers of the admin API are given. */
@@ -12,6 +14,10 @@ export interface ApiServices {
   /** Connections of fluxo_app, for the SQL functions. */
   readonly pool: pg.Pool;
   readonly box: SecretBox;
+  /** Seals credentials, under a data key per tenant. */
+  readonly vault: Vault;
+  /** What the test of a credential may reach. */
+  readonly testerPorts: TestPorts;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly randomBytes: (size: number) => Buffer;

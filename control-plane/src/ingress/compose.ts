@@ -57,7 +57,7 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
   const db = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: "fluxo-ingress", max: POOL_MAX, role: "fluxo_app" });
   lifecycle.onStop("pool", () => db.end());
   await assertServiceRole(db, "fluxo_app");
-  const box = createSecretBox(config.FLUXO_MASTER_KEY);
+  const box = createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS);
   const hooks = new HookDirectory({
     resolve: async (token) => {
       const hook = await resolveHook(db, token);

@@ -12,6 +12,7 @@ export const ingressVariables = z.object({
   FLUXO_REDIS_PREFIX: COMMON_VARIABLES.FLUXO_REDIS_PREFIX,
   FLUXO_FAST_LANE: COMMON_VARIABLES.FLUXO_FAST_LANE,
   FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
+  FLUXO_PREVIOUS_MASTER_KEYS: COMMON_VARIABLES.FLUXO_PREVIOUS_MASTER_KEYS,
   INGRESS_BODY_MEMORY_MIB: intVariable({ min: 2, max: 4_096 })
     .default(64)
     .describe("MiB that requests may hold at one time until they are recorded, each with 64 KiB beside its body; what comes above is answered with 503 and Retry-After, what comes above half of it from one tenant with 429."),

@@ -8,6 +8,7 @@ import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import express from "express";
+import { BulkWorker } from "../operations/bulk-worker.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
@@ -52,6 +53,9 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const listening = createPool({ ...connection, applicationName: "fluxo-relay-listen", max: 1 });
   lifecycle.onStop("listening pool", () => listening.end());
   await assertServiceRole(db, "fluxo_system");
+  const tenants = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, role: "fluxo_app", applicationName: "fluxo-operations", max: 1 });
+  lifecycle.onStop("tenant pool", () => tenants.end());
+  await assertServiceRole(tenants, "fluxo_app");
 
   const eventApi = createEventApi({ baseUrl: config.INNGEST_BASE_URL, eventKey: config.INNGEST_EVENT_KEY, timeoutMs: SEND_TIMEOUT_MS });
   const common = { db, clock: systemClock, random: Math.random, logger, metrics };
@@ -59,9 +63,11 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const relay = new Relay({ ...common, owner, eventApi, outstandingMax: config.RELAY_OUTSTANDING_MAX });
   const sweeper = new Sweeper({ db, clock: systemClock, logger, staleMs: config.RELAY_STALE_MS });
   const listener = new OutboxListener({ ...common, db: listening, onWake: () => relay.wake() });
+  const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
   const monitoring = new AbortController();
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
+  lifecycle.onStop("bulk operations", () => bulkWorker.stop());
   lifecycle.onStop("listener", () => listener.stop());
   lifecycle.onStop("inngest monitor", () => monitoring.abort());
 
@@ -82,6 +88,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   relay.start();
   sweeper.start();
   listener.start();
+  bulkWorker.start();
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "@fluxo/core/ports/clock";
+import { forgetExpired } from "@fluxo/prisma/executions/memory";
 import { sweep, type SweepKind } from "@fluxo/prisma/relay/sweep";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SystemDb } from "./relay.ts";
@@ -18,6 +19,10 @@ export interface SweeperOptions {
 const LIMIT = 500;
 const INTERVAL_MS = 2_000;
 
+/** What nodes remember is forgotten in portions: so many rows of a table, this often, or at once again when there is more. */
+const FORGET_LIMIT = 5_000;
+const FORGET_INTERVAL_MS = 60_000;
+
 /**
  * Orders wake-ups for executions that should have moved and did not, again and again. Several sweepers do no harm: each row is woken once, under its
  * lock. The wake-ups go through the outbox, which wakes the relay.
@@ -26,6 +31,7 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
+  #forgetAt = 0;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -61,7 +67,21 @@ export class Sweeper {
         logger.error({ err: error }, "sweep failed");
         return 0;
       });
+      await this.#forget();
       if (woken < limit) await clock.sleep(intervalMs, this.#stopping.signal).catch(() => undefined);
     }
+  }
+
+  /** Forgets a portion of what expired, when it is time. */
+  async #forget(): Promise<void> {
+    const { db, clock, logger } = this.#options;
+    const now = clock.now().getTime();
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + FORGET_INTERVAL_MS;
+    const forgotten = await forgetExpired(db, FORGET_LIMIT).catch((error: unknown) => {
+      logger.error({ err: error }, "what expired could not be forgotten");
+      return 0;
+    });
+    if (forgotten >= FORGET_LIMIT) this.#forgetAt = now;
   }
 }

@@ -5,13 +5,62 @@ import { describeNodeContract } from "./testing/node.contract.ts";
 
 const types = Object.keys(catalog).filter(isNodeType);
 
+const TIER_OF = {
+  "trigger.webhook": "FREE",
+  "trigger.manual": "FREE",
+  "trigger.workflow": "FREE",
+  "trigger.error": "FREE",
+  "trigger.schedule": "FREE",
+  set: "FREE",
+  if: "FREE",
+  switch: "STARTER",
+  merge: "STARTER",
+  filter: "FREE",
+  "for-each": "STARTER",
+  parse: "FREE",
+  format: "FREE",
+  "date-time": "FREE",
+  hash: "FREE",
+  deduplicate: "STARTER",
+  compare: "STARTER",
+  aggregate: "FREE",
+  sort: "FREE",
+  limit: "FREE",
+  "http.request": "FREE",
+  "ai.prompt": "PRO",
+  "s3.object": "STARTER",
+  "document.generate": "STARTER",
+  "email.send": "STARTER",
+  "postgresql.query": "STARTER",
+  transform: "FREE",
+  code: "STARTER",
+  delay: "FREE",
+  "workflow.execute": "FREE",
+  respond: "FREE",
+  stop: "FREE",
+} as const;
+
+const TRANSIENT: ReadonlySet<string> = new Set(["http.request", "ai.prompt", "s3.object", "email.send", "postgresql.query", "deduplicate", "compare", "transform", "code"]);
+
+/** Where it is not ten seconds. */
+const TIMEOUT_MS: Readonly<Record<string, number>> = {
+  "http.request": 30_000,
+  "ai.prompt": 120_000,
+  "s3.object": 60_000,
+  "document.generate": 30_000,
+  "email.send": 60_000,
+  "postgresql.query": 60_000,
+  transform: 60_000,
+  code: 60_000,
+};
+
 for (const type of types) {
   describeNodeContract(type);
 }
 
 describe("the catalog", () => {
-  test("has the first node types", () => {
-    expect(types.toSorted()).toEqual(["delay", "http.request", "if", "merge", "respond", "set", "stop", "switch", "trigger.manual", "trigger.webhook"]);
+  test("has these node types, with the tiers that plans know", () => {
+    expect(Object.fromEntries(describeCatalog().map(({ type, tier }) => [type, tier]))).toEqual(TIER_OF);
   });
 
   test.each(types)("finds %s", (type) => {
@@ -23,28 +72,14 @@ describe("the catalog", () => {
   });
 
   test("ranks the tiers of all types", () => {
-    expect(nodeTiers()).toEqual({
-      "trigger.webhook": 0,
-      "trigger.manual": 0,
-      set: 0,
-      if: 0,
-      switch: 1,
-      merge: 1,
-      "http.request": 0,
-      delay: 0,
-      respond: 0,
-      stop: 0,
-    });
-    expect(TIERS.slice(0, 2)).toEqual(["FREE", "STARTER"]);
+    const ranks = { FREE: 0, STARTER: 1, PRO: 2 };
+    expect(nodeTiers()).toEqual(Object.fromEntries(Object.entries(TIER_OF).map(([type, tier]) => [type, ranks[tier]])));
+    expect(TIERS.slice(0, 3)).toEqual(Object.keys(ranks));
   });
 
-  test("retries and time limits are as documented", () => {
+  test("retries what may reach something that fails, and has its time limits as documented", () => {
     for (const { type, retryClass, defaultTimeoutMs } of describeCatalog()) {
-      expect({ type, retryClass, defaultTimeoutMs }).toEqual({
-        type,
-        retryClass: type === "http.request" ? "transient" : "never",
-        defaultTimeoutMs: type === "http.request" ? 30_000 : 10_000,
-      });
+      expect({ type, retryClass, defaultTimeoutMs }).toEqual({ type, retryClass: TRANSIENT.has(type) ? "transient" : "never", defaultTimeoutMs: TIMEOUT_MS[type] ?? 10_000 });
     }
   });
 

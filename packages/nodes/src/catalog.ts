@@ -1,26 +1,70 @@
 import { TIERS, type NodeDefinition, type RetryClass, type SideEffect, type Tier } from "@fluxo/core/node/definition";
 import { z } from "zod";
+import { aggregate } from "./aggregate/definition.ts";
+import { aiPrompt } from "./ai-prompt/definition.ts";
+import { code } from "./code/definition.ts";
+import { compare } from "./compare/definition.ts";
+import { dateTime } from "./date-time/definition.ts";
+import { deduplicate } from "./deduplicate/definition.ts";
 import { delay } from "./delay/definition.ts";
+import { documentGenerate } from "./document/definition.ts";
+import { emailSend } from "./email-send/definition.ts";
+import { filter } from "./filter/definition.ts";
+import { forEach } from "./for-each/definition.ts";
+import { format } from "./format/definition.ts";
+import { hash } from "./hash/definition.ts";
 import { httpRequest } from "./http-request/definition.ts";
 import { ifNode } from "./if/definition.ts";
+import { limit } from "./limit/definition.ts";
 import { merge } from "./merge/definition.ts";
+import { parse } from "./parse/definition.ts";
+import { postgresqlQuery } from "./postgresql-query/definition.ts";
 import { respond } from "./respond/definition.ts";
+import { s3Object } from "./s3-object/definition.ts";
 import { set } from "./set/definition.ts";
+import { sort } from "./sort/definition.ts";
 import { stop } from "./stop/definition.ts";
+import { subWorkflow } from "./sub-workflow/definition.ts";
 import { switchNode } from "./switch/definition.ts";
+import { transform } from "./transform/definition.ts";
+import { errorTrigger } from "./trigger-error/definition.ts";
 import { manualTrigger } from "./trigger-manual/definition.ts";
+import { scheduleTrigger } from "./trigger-schedule/definition.ts";
 import { webhookTrigger } from "./trigger-webhook/definition.ts";
+import { workflowTrigger } from "./trigger-workflow/definition.ts";
 
 /** Every node type by its name: definitions only, no executor. */
 export const catalog = {
   "trigger.webhook": webhookTrigger,
   "trigger.manual": manualTrigger,
+  "trigger.workflow": workflowTrigger,
+  "trigger.error": errorTrigger,
+  "trigger.schedule": scheduleTrigger,
   set,
   if: ifNode,
   switch: switchNode,
   merge,
+  filter,
+  "for-each": forEach,
+  parse,
+  format,
+  "date-time": dateTime,
+  hash,
+  deduplicate,
+  compare,
+  aggregate,
+  sort,
+  limit,
   "http.request": httpRequest,
+  "ai.prompt": aiPrompt,
+  "s3.object": s3Object,
+  "document.generate": documentGenerate,
+  "email.send": emailSend,
+  "postgresql.query": postgresqlQuery,
+  transform,
+  code,
   delay,
+  "workflow.execute": subWorkflow,
   respond,
   stop,
 } as const satisfies Record<string, NodeDefinition>;

@@ -4,17 +4,39 @@ import type { NodeDefinition } from "@fluxo/core/node/definition";
 import type { NodeContext, NodeExecutor, NodeResult } from "@fluxo/core/node/executor";
 import type { z } from "zod";
 import { catalog, isNodeType, type NodeType } from "./catalog.ts";
+import { executeAggregate } from "./aggregate/executor.ts";
+import { executeAiPrompt } from "./ai-prompt/executor.ts";
+import { executeCode } from "./code/executor.ts";
+import { executeCompare } from "./compare/executor.ts";
+import { executeDateTime } from "./date-time/executor.ts";
+import { executeDeduplicate } from "./deduplicate/executor.ts";
 import { executeDelay } from "./delay/executor.ts";
+import { executeDocument } from "./document/executor.ts";
+import { executeEmailSend } from "./email-send/executor.ts";
+import { executeFilter } from "./filter/executor.ts";
+import { executeForEach } from "./for-each/executor.ts";
+import { executeFormat } from "./format/executor.ts";
+import { executeHash } from "./hash/executor.ts";
 import { executeHttpRequest } from "./http-request/executor.ts";
 import { executeIf } from "./if/executor.ts";
+import { executeLimit } from "./limit/executor.ts";
 import { executeMerge } from "./merge/executor.ts";
+import { executeParse } from "./parse/executor.ts";
+import { executePostgresqlQuery } from "./postgresql-query/executor.ts";
 import { executeRespond } from "./respond/executor.ts";
+import { executeS3Object } from "./s3-object/executor.ts";
 import { isTooDeep, MAX_JSON_DEPTH } from "./schemas/json.ts";
 import { executeSet } from "./set/executor.ts";
+import { executeSort } from "./sort/executor.ts";
 import { executeStop } from "./stop/executor.ts";
+import { executeSubWorkflow } from "./sub-workflow/executor.ts";
 import { executeSwitch } from "./switch/executor.ts";
+import { executeTransform } from "./transform/executor.ts";
+import { executeErrorTrigger } from "./trigger-error/executor.ts";
 import { executeManualTrigger } from "./trigger-manual/executor.ts";
+import { executeScheduleTrigger } from "./trigger-schedule/executor.ts";
 import { executeWebhookTrigger } from "./trigger-webhook/executor.ts";
+import { executeWorkflowTrigger } from "./trigger-workflow/executor.ts";
 
 /** The parameters that an executor gets, by node type. */
 type Params = { readonly [T in NodeType]: z.output<(typeof catalog)[T]["params"]> };
@@ -25,12 +47,34 @@ type Executors = { readonly [T in NodeType]: NodeExecutor<Params[T]> };
 const executors: Executors = {
   "trigger.webhook": executeWebhookTrigger,
   "trigger.manual": executeManualTrigger,
+  "trigger.workflow": executeWorkflowTrigger,
+  "trigger.error": executeErrorTrigger,
+  "trigger.schedule": executeScheduleTrigger,
   set: executeSet,
   if: executeIf,
   switch: executeSwitch,
   merge: executeMerge,
+  filter: executeFilter,
+  "for-each": executeForEach,
+  parse: executeParse,
+  format: executeFormat,
+  "date-time": executeDateTime,
+  hash: executeHash,
+  deduplicate: executeDeduplicate,
+  compare: executeCompare,
+  aggregate: executeAggregate,
+  sort: executeSort,
+  limit: executeLimit,
   "http.request": executeHttpRequest,
+  "ai.prompt": executeAiPrompt,
+  "s3.object": executeS3Object,
+  "document.generate": executeDocument,
+  "email.send": executeEmailSend,
+  "postgresql.query": executePostgresqlQuery,
+  transform: executeTransform,
+  code: executeCode,
   delay: executeDelay,
+  "workflow.execute": executeSubWorkflow,
   respond: executeRespond,
   stop: executeStop,
 };
@@ -72,6 +116,8 @@ function parseParams<P>(type: string, schema: z.ZodType<P>, renderedParams: unkn
 
 /** Checks the output against its schema, and the ports against those of the definition. The output itself stays as it is. */
 function assertResult(definition: NodeDefinition, renderedParams: unknown, result: NodeResult): void {
+  // What a child gives or the items of a loop make is not there yet.
+  if (result.kind === "child" || result.kind === "loop") return;
   const checked = definition.output.safeParse(result.output);
   if (!checked.success) {
     if (isTooDeep(result.output)) {

@@ -1,6 +1,7 @@
 import type { BlockCode } from "@fluxo/core/errors/codes";
 import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json, JsonObject } from "@fluxo/core/json";
+import type { ChildOutcome } from "@fluxo/core/node/child";
 import type { NodeStatus } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
 
@@ -17,6 +18,8 @@ export interface JournalEntry {
   readonly startedAt: string | null;
   readonly resumeAt: string | null;
   readonly reason: string | null;
+  /** How the sub-workflow ended that the node waits for; null while it has not, and for nodes that wait for none. */
+  readonly child: ChildOutcome | null;
 }
 
 /** An execution that this worker holds until its lease ends. Every later write names its epoch. */
@@ -30,6 +33,8 @@ export interface ClaimedExecution {
   readonly input: JsonObject;
   readonly queuedAt: Date;
   readonly startedAt: Date;
+  /** The database's clock at the claim: what was to be resumed by then is due. */
+  readonly claimedAt: Date;
   /** A cancel was asked for before the claim. */
   readonly isCanceled: boolean;
   /** In plan order; empty for a first start. */
@@ -67,6 +72,7 @@ interface ClaimRow {
   input: JsonObject | null;
   queued_at: Date;
   started_at: Date;
+  claimed_at: Date;
   is_canceled: boolean;
   journal: JournalEntry[] | null;
 }
@@ -93,6 +99,7 @@ export async function claimExecutions(db: pg.Pool, request: ClaimRequest): Promi
       input: row.input ?? {},
       queuedAt: row.queued_at,
       startedAt: row.started_at,
+      claimedAt: row.claimed_at,
       isCanceled: row.is_canceled,
       journal: row.journal ?? [],
     })),

@@ -13,12 +13,12 @@ export interface ExecutionError {
   readonly nodeId: string | null;
 }
 
-/** How an execution leaves RUNNING. */
+/** How an execution leaves RUNNING. A `resumeAt` of null: the end of a sub-workflow wakes it. */
 export type Settlement =
   | { readonly status: "SUCCESS"; readonly output: Json }
   | { readonly status: "FAILED"; readonly output: Json; readonly error: ExecutionError }
   | { readonly status: "CANCELED"; readonly output: Json }
-  | { readonly status: "WAITING"; readonly reason: WaitingReason; readonly resumeAt: Date };
+  | { readonly status: "WAITING"; readonly reason: WaitingReason; readonly resumeAt: Date | null };
 
 export interface SettleItem {
   readonly tenantId: string;

@@ -6,6 +6,27 @@ export async function findAgencyName(db: ScopedDb, agencyId: string): Promise<st
   return (await db.agency.findUnique({ where: { id: agencyId }, select: { name: true } }))?.name;
 }
 
+export interface AgencyRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: Date;
+  /** Both or none. */
+  readonly errorTenantId: string | null;
+  readonly errorWorkflowId: string | null;
+}
+
+/** @param db of the agency @returns undefined when the scope is not that agency's */
+export async function findAgency(db: ScopedDb, agencyId: string): Promise<AgencyRecord | undefined> {
+  const select = { id: true, name: true, createdAt: true, errorTenantId: true, errorWorkflowId: true } as const;
+  return (await db.agency.findUnique({ where: { id: agencyId }, select })) ?? undefined;
+}
+
+/** Names the error workflow of the agency's tenants, or none. @param db of the agency @returns undefined when the scope is not that agency's */
+export async function setAgencyErrorWorkflow(db: ScopedDb, agencyId: string, target: { readonly tenantId: string; readonly workflowId: string } | null): Promise<AgencyRecord | undefined> {
+  await db.agency.updateMany({ where: { id: agencyId }, data: { errorTenantId: target?.tenantId ?? null, errorWorkflowId: target?.workflowId ?? null } });
+  return findAgency(db, agencyId);
+}
+
 /** An agency with its first key. */
 export interface NewAgency {
   readonly agencyId: string;

@@ -20,6 +20,10 @@ export interface ExecutionSummaryRecord {
   readonly resumeAt: Date | null;
   readonly cancelRequestedAt: Date | null;
   readonly rerunOf: string | null;
+  /** All three or none. */
+  readonly parentExecutionId: string | null;
+  readonly parentNodeId: string | null;
+  readonly parentItem: number | null;
   readonly errorCode: string | null;
   readonly errorMessage: string | null;
   readonly errorNodeId: string | null;
@@ -39,6 +43,7 @@ export interface ExecutionFilter {
   readonly workflowId?: string | undefined;
   readonly triggerId?: string | undefined;
   readonly reason?: string | undefined;
+  readonly rerunOf?: string | undefined;
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
 }
@@ -63,6 +68,9 @@ const summarySelect = {
   resumeAt: true,
   cancelRequestedAt: true,
   rerunOf: true,
+  parentExecutionId: true,
+  parentNodeId: true,
+  parentItem: true,
   errorCode: true,
   errorMessage: true,
   errorNodeId: true,
@@ -81,6 +89,7 @@ export async function listExecutions(db: ScopedDb, tenantId: string, filter: Exe
     ...(filter.workflowId === undefined ? [] : [{ workflowId: filter.workflowId }]),
     ...(filter.triggerId === undefined ? [] : [{ triggerId: filter.triggerId }]),
     ...(filter.reason === undefined ? [] : [{ reason: filter.reason }]),
+    ...(filter.rerunOf === undefined ? [] : [{ rerunOf: filter.rerunOf }]),
     ...(filter.from === undefined ? [] : [{ queuedAt: { gte: filter.from } }]),
     ...(filter.to === undefined ? [] : [{ queuedAt: { lt: filter.to } }]),
     // The first condition alone bounds the index scan; the second one skips the rows of the same millisecond that were listed.
@@ -106,6 +115,13 @@ export async function findExecution(db: ScopedDb, tenantId: string, id: string):
 export async function findExecutionSummary(db: ScopedDb, tenantId: string, id: string): Promise<ExecutionSummaryRecord | undefined> {
   const row = await db.execution.findUnique({ where: { tenantId_id: { tenantId, id } }, select: summarySelect });
   return row === null ? undefined : withStatus(row);
+}
+
+/** How many executions repeat one, and the newest of them. @param db of the tenant */
+export async function findReruns(db: ScopedDb, tenantId: string, rerunOf: string, limit: number): Promise<{ readonly count: number; readonly ids: readonly string[] }> {
+  const where = { tenantId, rerunOf };
+  const newest = await db.execution.findMany({ where, select: { id: true }, orderBy: { id: "desc" }, take: limit });
+  return { count: newest.length < limit ? newest.length : await db.execution.count({ where }), ids: newest.map(({ id }) => id) };
 }
 
 /** Bodies of stored payloads by id, in one query. @param db of the tenant */

@@ -25,6 +25,8 @@ export interface JournalRecord {
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
   readonly resumeAt: Date | null;
+  /** Taken over from the execution that this one repeats. */
+  readonly isSeeded: boolean;
 }
 
 const select = {
@@ -44,6 +46,7 @@ const select = {
   startedAt: true,
   completedAt: true,
   resumeAt: true,
+  isSeeded: true,
 } as const;
 
 interface StoredRow {

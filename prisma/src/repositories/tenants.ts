@@ -8,6 +8,7 @@ export interface TenantRecord {
   readonly planId: string;
   readonly timeZone: string;
   readonly status: string;
+  readonly errorWorkflowId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -23,9 +24,10 @@ export interface TenantChange {
   readonly timeZone?: string | undefined;
   readonly status?: string | undefined;
   readonly externalId?: string | null | undefined;
+  readonly errorWorkflowId?: string | null | undefined;
 }
 
-const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, createdAt: true, updatedAt: true } as const;
+const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, errorWorkflowId: true, createdAt: true, updatedAt: true } as const;
 
 /** Newest first. @param db of the agency */
 export async function listTenants(db: ScopedDb, agencyId: string, filter: TenantFilter, limit: number, beforeId?: string): Promise<Page<TenantRecord>> {

@@ -9,6 +9,8 @@ export interface WorkflowRecord {
   readonly isActive: boolean;
   readonly draftRevision: number;
   readonly publishedVersion: { readonly id: string; readonly number: number } | null;
+  readonly errorWorkflowId: string | null;
+  readonly queuedTtlSeconds: number | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -30,6 +32,8 @@ const select = {
   isActive: true,
   draftRevision: true,
   publishedVersion: { select: { id: true, number: true } },
+  errorWorkflowId: true,
+  queuedTtlSeconds: true,
   createdAt: true,
   updatedAt: true,
 } as const;
@@ -65,9 +69,15 @@ export async function updateWorkflow(
   db: ScopedDb,
   tenantId: string,
   id: string,
-  change: { name?: string | undefined; isActive?: boolean | undefined },
+  change: { name?: string | undefined; isActive?: boolean | undefined; errorWorkflowId?: string | null | undefined; queuedTtlSeconds?: number | null | undefined },
 ): Promise<WorkflowRecord | undefined> {
-  const data = { ...(change.name === undefined ? {} : { name: change.name }), ...(change.isActive === undefined ? {} : { isActive: change.isActive }) };
+  const { name, isActive, errorWorkflowId, queuedTtlSeconds } = change;
+  const data = {
+    ...(name === undefined ? {} : { name }),
+    ...(isActive === undefined ? {} : { isActive }),
+    ...(errorWorkflowId === undefined ? {} : { errorWorkflowId }),
+    ...(queuedTtlSeconds === undefined ? {} : { queuedTtlSeconds }),
+  };
   const changed = await db.workflow.updateMany({ where: { tenantId, id }, data });
   return changed.count === 0 ? undefined : findWorkflow(db, tenantId, id);
 }

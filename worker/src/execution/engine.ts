@@ -122,6 +122,7 @@ export class Engine {
       const run = new ExecutionRun(claimed, version.version, {
         tools: this.#options.tools,
         ids: this.#options.ids,
+        startChild: (item, signal) => this.#options.store.startChild(item, signal),
         record: (rows, signal) => this.#options.store.record(rows, signal),
         isHeld: () => leases.isHeld(executionId, epoch),
         onCommitted: ({ node }) => {

@@ -1,4 +1,5 @@
 import type { Clock } from "@fluxo/core/ports/clock";
+import { startChildren, type ChildItem, type ChildResult } from "@fluxo/prisma/executions/children";
 import { claimExecutions, type ClaimResult } from "@fluxo/prisma/executions/claim";
 import { recordNodes, type JournalRow } from "@fluxo/prisma/executions/journal";
 import { settleExecutions, type SettleItem } from "@fluxo/prisma/executions/settle";
@@ -25,6 +26,8 @@ export interface ExecutionStore {
   loadGraphs(tenantId: string, versionIds: readonly string[]): Promise<ReadonlyMap<string, Graph>>;
   /** Writes the rows of one execution. False when the execution is another's by now. */
   record(rows: readonly JournalRow[], signal: AbortSignal): Promise<boolean>;
+  /** Starts the sub-workflow of a node; again the same one when it was started before. `fenced` also when the lease is lost. */
+  startChild(item: ChildItem, signal: AbortSignal): Promise<ChildResult>;
   /** Ends or suspends an execution. False when it is another's by now. */
   settle(item: SettleItem, signal: AbortSignal): Promise<boolean>;
   drain(): Promise<void>;
@@ -52,6 +55,7 @@ export function createExecutionStore(options: ExecutionStoreOptions): ExecutionS
       return items.map(([first]) => first === undefined || !fenced.has(first.executionId));
     },
   });
+  const children = new GroupCommit<ChildItem, ChildResult>({ ...shared, onFlush: observe("children"), flush: (items) => startChildren(pool, items) });
   const settlements = new GroupCommit<SettleItem, boolean>({
     ...shared,
     maxInFlight: 1,
@@ -64,27 +68,28 @@ export function createExecutionStore(options: ExecutionStoreOptions): ExecutionS
   return {
     claim: (tenantId, executionIds, keepStarved) => claimExecutions(pool, { tenantId, executionIds, keepStarved, owner: options.owner, leaseMs: options.leaseMs, nodeTiers: options.nodeTiers }),
     loadGraphs: (tenantId, versionIds) => loadVersionGraphs(pool, tenantId, versionIds),
-    record: (rows, signal) => untilWritten(() => journal.add(rows), clock, signal),
-    settle: (item, signal) => untilWritten(() => settlements.add(item), clock, signal),
+    record: (rows, signal) => untilWritten(() => journal.add(rows), clock, signal, false),
+    startChild: (item, signal) => untilWritten<ChildResult>(() => children.add(item), clock, signal, { outcome: "fenced" }),
+    settle: (item, signal) => untilWritten(() => settlements.add(item), clock, signal, false),
     drain: async () => {
-      await journal.drain();
+      await Promise.all([journal.drain(), children.drain()]);
       await settlements.drain();
     },
   };
 }
 
-/** Repeats a write while the database cannot take it, until the signal says that the lease is gone. */
-async function untilWritten(write: () => Promise<boolean>, clock: Clock, signal: AbortSignal): Promise<boolean> {
+/** Repeats a write while the database cannot take it, until the signal says that the lease is gone; then it gives `lost`. */
+async function untilWritten<R>(write: () => Promise<R>, clock: Clock, signal: AbortSignal, lost: R): Promise<R> {
   for (let delayMs = RETRY_FIRST_MS; ; delayMs = Math.min(RETRY_MAX_MS, delayMs * 2)) {
     try {
       return await write();
     } catch (error) {
       if (!isTransient(error)) throw error;
-      if (signal.aborted) return false;
+      if (signal.aborted) return lost;
       try {
         await clock.sleep(delayMs, signal);
       } catch {
-        return false;
+        return lost;
       }
     }
   }

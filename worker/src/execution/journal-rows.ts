@@ -5,14 +5,27 @@ import type { JournalRow } from "@fluxo/prisma/executions/journal";
 import type { NodeEnd } from "./node-runner.ts";
 import type { CompiledNode } from "./version-cache.ts";
 
+/** How a running node ended, where its row can tell it. */
+export type RecordedEnd = Exclude<NodeEnd, { kind: "aborted" } | { kind: "loop" } | { kind: "child" }>;
+
+/** What every row of a node is made of. */
+export interface RowParts {
+  readonly claimed: ClaimedExecution;
+  readonly compiled: CompiledNode;
+  /** The item of a loop; 0 outside of loops. */
+  readonly item: number;
+  readonly payloadId: string;
+  readonly now: Date;
+}
+
 /** Row of a node that no taken edge leads to. */
-export function skippedRow(claimed: ClaimedExecution, { node, position, definition }: CompiledNode, payloadId: string): JournalRow {
+export function skippedRow({ claimed, compiled: { node, position, definition }, item, payloadId }: RowParts): JournalRow {
   return {
     tenantId: claimed.tenantId,
     executionId: claimed.executionId,
     epoch: claimed.epoch,
     nodeId: node.id,
-    item: 0,
+    item,
     position,
     nodeType: node.type,
     nodeName: node.name ?? node.id,
@@ -32,21 +45,22 @@ export function skippedRow(claimed: ClaimedExecution, { node, position, definiti
   };
 }
 
+/** Row of a node that begins: an act that must not be repeated, or a loop. */
+export function intentRow(parts: RowParts, attempts: readonly NodeFailure[]): JournalRow {
+  return { ...skippedRow(parts), status: "RUNNING", attempt: attempts.length + 1, attempts, startedAt: parts.now };
+}
+
 /** Row of a node that ended or waits. A failure that is handled takes a port: `main` with the failure as output, or `error`. */
-export function journalRow(parts: {
-  readonly claimed: ClaimedExecution;
-  readonly compiled: CompiledNode;
-  readonly end: Exclude<NodeEnd, { kind: "aborted" }>;
-  readonly payloadId: string;
-  readonly now: Date;
-}): JournalRow {
-  const { claimed, compiled, end, payloadId, now } = parts;
-  const base: JournalRow = { ...skippedRow(claimed, compiled, payloadId), attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt };
+export function journalRow(parts: RowParts & { readonly end: RecordedEnd }): JournalRow {
+  const { compiled, end, now } = parts;
+  const base: JournalRow = { ...skippedRow(parts), attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt };
   switch (end.kind) {
     case "done":
       return { ...base, status: "SUCCESS", output: end.output, ports: end.ports, usage: end.usage ?? null, completedAt: now };
     case "delayed":
       return { ...base, status: "WAITING", output: end.output, resumeAt: end.resumeAt, reason: "DELAY" };
+    case "awaiting":
+      return { ...base, status: "WAITING", output: end.output, reason: "CHILD" };
     case "backoff":
       return { ...base, status: "WAITING", failure: end.failure, resumeAt: end.resumeAt, reason: "BACKOFF" };
     case "failed":

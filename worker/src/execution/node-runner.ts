@@ -1,7 +1,10 @@
+import { Redactor } from "@fluxo/core/credentials/redactor";
+import type { ChildStart } from "@fluxo/core/node/child";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { toNodeFailure, type NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json, JsonObject } from "@fluxo/core/json";
 import type { NodeContext, NodeInput, NodeResult, NodeUsage } from "@fluxo/core/node/executor";
+import type { LoopWork } from "@fluxo/core/node/loop";
 import type { Clock, Random } from "@fluxo/core/ports/clock";
 import type { PortsOf } from "../node-ports/node-ports.ts";
 import { nextAttempt } from "@fluxo/core/retry/policy";
@@ -27,6 +30,8 @@ export interface NodeTask {
   readonly workflowId: string;
   readonly executionId: string;
   readonly compiled: CompiledNode;
+  /** The item of the loop around it; 0 outside of loops. */
+  readonly item: number;
   readonly inputs: readonly NodeInput[];
   readonly trigger: JsonObject;
   readonly templates: TemplateContext;
@@ -45,10 +50,13 @@ interface NodeEndBase {
   readonly startedAt: Date;
 }
 
-/** How running a node ended. `aborted`: nothing may be concluded, because the execution was canceled or lost meanwhile. */
+/** How running a node ended. `child`: a sub-workflow is to be started. `awaiting`: it was, and its end is waited for. `loop`: it has items, and its body is to be run with them. `aborted`: nothing may be concluded, because the execution was canceled or lost meanwhile. */
 export type NodeEnd =
   | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[]; readonly usage?: NodeUsage })
   | (NodeEndBase & { readonly kind: "delayed"; readonly output: Json; readonly resumeAt: Date })
+  | (NodeEndBase & { readonly kind: "child"; readonly start: ChildStart })
+  | (NodeEndBase & { readonly kind: "awaiting"; readonly output: Json })
+  | (NodeEndBase & { readonly kind: "loop"; readonly work: LoopWork })
   | (NodeEndBase & { readonly kind: "backoff"; readonly failure: NodeFailure; readonly resumeAt: Date })
   | (NodeEndBase & { readonly kind: "failed"; readonly failure: NodeFailure })
   | { readonly kind: "aborted" };
@@ -58,18 +66,20 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
   const { compiled, signal } = task;
   const startedAt = tools.clock.now();
   const attempts = [...task.attempts];
+  // Of all attempts: one may tell what an earlier one opened.
+  const redactor = new Redactor();
   for (;;) {
     if (!task.mayAct()) return { kind: "aborted" };
     const attempt = attempts.length + 1;
     const base = { attempt, attempts: [...attempts], startedAt };
     let error: unknown;
     try {
-      return endOf(await runAttempt(task, tools, attempt), base);
+      return endOf(await runAttempt(task, tools, attempt, redactor), base);
     } catch (thrown) {
       error = compiled.guardsRepeat ? uncertainty(thrown) : thrown;
     }
     if (signal.aborted) return { kind: "aborted" };
-    const failure = toNodeFailure(error, { id: compiled.node.id, name: compiled.node.name, type: compiled.node.type, integration: compiled.definition.integration, attempt }, tools.clock.now());
+    const failure = toNodeFailure(error, { id: compiled.node.id, name: compiled.node.name, type: compiled.node.type, integration: compiled.definition.integration, attempt }, tools.clock.now(), (text) => redactor.message(text));
     const decision = nextAttempt(compiled.retry, attempt, error instanceof NodeError ? error : { errorClass: "INTERNAL", retryAfterMs: undefined }, tools.random);
     if (decision.kind === "giveUp") return { ...base, kind: "failed", failure };
     if (decision.delayMs > INLINE_BACKOFF_MS_MAX) {
@@ -86,25 +96,28 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
 
 /** What an attempt that must not be repeated ended in when nobody knows whether it acted: the provider may have, and only the answer is missing. */
 function uncertainty(error: unknown): unknown {
-  if (!(error instanceof NodeError) || (error.errorClass !== "TIMEOUT" && error.errorClass !== "CONNECTION")) return error;
+  if (!(error instanceof NodeError) || error.nothingDone || (error.errorClass !== "TIMEOUT" && error.errorClass !== "CONNECTION")) return error;
   return new NodeError(`Whether the act took place is unknown, and the node is set not to repeat it: ${error.message}`, { errorClass: "REFUSED", code: "SIDE_EFFECT_UNCERTAIN", cause: error });
 }
 
 function endOf(result: NodeResult, base: NodeEndBase): NodeEnd {
   if (result.kind === "suspended") return { ...base, kind: "delayed", output: result.output, resumeAt: result.resumeAt };
+  if (result.kind === "loop") return { ...base, kind: "loop", work: result.work };
+  if (result.kind === "child") return { ...base, kind: "child", start: result.start };
   return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"], ...(result.usage === undefined ? {} : { usage: result.usage }) };
 }
 
-async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number): Promise<NodeResult> {
+async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, redactor: Redactor): Promise<NodeResult> {
   const { compiled } = task;
   const begunAt = performance.now();
   let errorClass: string = NO_ERROR_CLASS;
   try {
     const params = compiled.params.render(task.templates);
-    const result = await withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) =>
-      executeNode(compiled.node.type, params, nodeContext(task, tools, attempt, signal)),
+    const told = await withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) =>
+      executeNode(compiled.node.type, params, nodeContext({ task, tools, attempt, redactor, signal })),
     );
-    const bytes = jsonBytes(result.output);
+    const result = redactResult(told, redactor);
+    const bytes = jsonBytes(handedOver(result));
     if (bytes > OUTPUT_BYTES_MAX) {
       throw new NodeError(`The output has ${bytes} bytes; a node may output ${OUTPUT_BYTES_MAX}.`, { errorClass: "DATA", code: "OUTPUT_TOO_LARGE" });
     }
@@ -120,12 +133,31 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number): Pr
   }
 }
 
-function nodeContext(task: NodeTask, tools: NodeTools, attempt: number, signal: AbortSignal): NodeContext {
+/** What of a result is measured before it is recorded; the items of a loop are when they are. */
+function handedOver(result: NodeResult): Json {
+  if (result.kind === "loop") return null;
+  return result.kind === "child" ? result.start.input : result.output;
+}
+
+/** What a node leaves behind, without the secrets that it opened: nothing of them may be recorded, and no other node may see them. Loops and calls open none. */
+function redactResult(result: NodeResult, redactor: Redactor): NodeResult {
+  return redactor.isEmpty || !("output" in result) ? result : { ...result, output: redactor.json(result.output) };
+}
+
+interface AttemptParts {
+  readonly task: NodeTask;
+  readonly tools: NodeTools;
+  readonly attempt: number;
+  readonly redactor: Redactor;
+  readonly signal: AbortSignal;
+}
+
+function nodeContext({ task, tools, attempt, redactor, signal }: AttemptParts): NodeContext {
   const { tenantId, workflowId, executionId, compiled } = task;
-  const scope = { tenantId, workflowId, executionId, nodeId: compiled.node.id, item: 0 };
+  const scope = { tenantId, workflowId, executionId, nodeId: compiled.node.id, item: task.item };
   return {
     ...scope,
-    ...tools.ports(scope),
+    ...tools.ports(scope, redactor),
     attempt,
     idempotencyKey: `${executionId}:${compiled.node.id}:${scope.item}`,
     inputs: task.inputs,

@@ -2,18 +2,24 @@ import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json, JsonObject } from "@fluxo/core/json";
 import { jsonBytes } from "@fluxo/core/size";
 import type { Settlement } from "@fluxo/prisma/executions/settle";
+import type { RecordedEnd } from "./journal-rows.ts";
 import { OUTPUT_BYTES_MAX } from "./limits.ts";
 import type { CompiledVersion } from "./version-cache.ts";
 
-/** A node that waits: until when, and for what. */
-export interface Waiting {
-  readonly reason: "DELAY" | "BACKOFF";
-  readonly resumeAt: Date;
+/** A node that waits: for an instant, or for the end of a sub-workflow. */
+export type Waiting = { readonly reason: "DELAY" | "BACKOFF"; readonly resumeAt: Date } | { readonly reason: "CHILD" };
+
+/** What a node waits for that ended for now; undefined when it ended for good. */
+export function waitingOf(end: RecordedEnd): Waiting | undefined {
+  if (end.kind === "delayed") return { reason: "DELAY", resumeAt: end.resumeAt };
+  if (end.kind === "backoff") return { reason: "BACKOFF", resumeAt: end.resumeAt };
+  return end.kind === "awaiting" ? { reason: "CHILD" } : undefined;
 }
 
 export interface RunState {
   readonly version: CompiledVersion;
   readonly outputs: ReadonlyMap<string, Json>;
+  /** In plan order. */
   readonly failures: readonly NodeFailure[];
   readonly waiting: readonly Waiting[];
   readonly stop: { readonly kind: "failed"; readonly failure: NodeFailure } | { readonly kind: "canceled" } | { readonly kind: "lost" } | undefined;
@@ -27,8 +33,10 @@ export function settlementOf(state: RunState): Settlement {
     return { status: "FAILED", output, error: { code, message, stack: stack ?? null, nodeId } };
   }
   if (state.stop !== undefined) return { status: "CANCELED", output };
-  const next = state.waiting.toSorted((left, right) => left.resumeAt.getTime() - right.resumeAt.getTime())[0];
+  const timed = state.waiting.filter((waiting) => waiting.reason !== "CHILD");
+  const next = timed.toSorted((left, right) => left.resumeAt.getTime() - right.resumeAt.getTime())[0];
   if (next !== undefined) return { status: "WAITING", reason: next.reason, resumeAt: next.resumeAt };
+  if (state.waiting.length > 0) return { status: "WAITING", reason: "CHILD", resumeAt: null };
   return { status: "SUCCESS", output };
 }
 
@@ -49,6 +57,5 @@ function outputSnapshot({ version, outputs, failures }: RunState): JsonObject {
     if (left < 0) omitted.push(name);
     else results[name] = output;
   }
-  const inPlanOrder = failures.toSorted((a, b) => (version.plan.positions.get(a.nodeId) ?? 0) - (version.plan.positions.get(b.nodeId) ?? 0));
-  return { results, failures: inPlanOrder.map((failure) => ({ ...failure })), ...(omitted.length === 0 ? {} : { omitted }) };
+  return { results, failures: failures.map((failure) => ({ ...failure })), ...(omitted.length === 0 ? {} : { omitted }) };
 }

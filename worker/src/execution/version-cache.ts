@@ -31,7 +31,7 @@ export type AwaitedResponse = "lastNode" | "respondNode";
 
 /** @throws NodeError INTERNAL, EXECUTION_UNREADABLE when this worker does not know a node type or the graph cannot be planned */
 export function compileVersion(graph: Graph): CompiledVersion {
-  const plan = planGraph(graph);
+  const plan = planGraph(graph, { get: findDefinition });
   const nodes = new Map(
     plan.nodes.map(({ node, position }) => {
       const definition = findDefinition(node.type);
@@ -42,7 +42,7 @@ export function compileVersion(graph: Graph): CompiledVersion {
         node,
         position,
         definition,
-        params: compileTemplates(node.params),
+        params: compileTemplates(node.params, definition.literalParams),
         retry: retryPolicyFor(definition.retryClass, node.retry),
         timeoutMs: node.timeoutMs ?? definition.defaultTimeoutMs,
         guardsRepeat: definition.guardsRepeat?.(node.params) ?? false,

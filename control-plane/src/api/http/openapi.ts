@@ -76,12 +76,13 @@ function guardOf({ scope, subject }: RouteDefinition): string {
 }
 
 function successes(route: RouteDefinition): ZodOpenApiResponsesObject {
-  const entries = Object.entries(route.responses).map(([status, { description: text, body, headers = {} }]) => [
+  const entries = Object.entries(route.responses).map(([status, { description: text, body, content, headers = {} }]) => [
     status,
     {
       description: text,
       headers: Object.fromEntries(["X-Request-Id", ...Object.keys(headers)].map((name) => [name, { description: headers[name] ?? "The id of the request.", schema: { type: "string" } }])),
       ...(body === undefined ? {} : { content: { "application/json": { schema: body } } }),
+      ...(content === undefined ? {} : { content: { "application/octet-stream": { schema: { type: "string" as const, format: "binary", description: content } } } }),
     },
   ]);
   return Object.fromEntries(entries);

@@ -1,3 +1,4 @@
+import { pipeline } from "node:stream/promises";
 import type { RouteDefinition, Subject } from "@fluxo/contracts/http/route";
 import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
@@ -23,6 +24,7 @@ interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  readonly content?: AsyncIterable<Uint8Array>;
 }
 
 /** A handler without its own types, which `Handlers` has checked: `requestFor` gives it what its route promises. */
@@ -48,7 +50,7 @@ export function routeTable(
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
     router[route.method](path, async (request: Request, response: Response) => {
       const given = await requestFor(route, request, response, gate);
-      send(response, route, await handler(given as never, services), gate.checksAnswers);
+      await send(response, route, await handler(given as never, services), gate.checksAnswers);
     });
   }
   for (const [path, allowed] of methods) {
@@ -107,7 +109,7 @@ function pickHeaders(route: RouteDefinition, request: Request): Record<string, s
   );
 }
 
-function send(response: Response, route: RouteDefinition, answer: Answer, checksAnswers: boolean): void {
+async function send(response: Response, route: RouteDefinition, answer: Answer, checksAnswers: boolean): Promise<void> {
   if (checksAnswers) {
     const declared = route.responses[answer.status];
     if (declared === undefined) throw new Error(`${route.operationId} answered ${answer.status}, which it does not declare.`);
@@ -115,6 +117,16 @@ function send(response: Response, route: RouteDefinition, answer: Answer, checks
   }
   response.status(answer.status).set("Cache-Control", "no-store");
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, value);
-  if (answer.body === undefined) response.end();
+  if (answer.content !== undefined) await sendContent(response, answer.content);
+  else if (answer.body === undefined) response.end();
   else response.json(answer.body);
+}
+
+/** Part by part, as fast as the caller reads. A caller that hangs up is no failure. */
+async function sendContent(response: Response, content: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    await pipeline(content, response);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE")) throw error;
+  }
 }

@@ -1,17 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
 import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
+import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
+import type { StoredCredential } from "@fluxo/prisma/credentials/stored-credential";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { createAgency } from "@fluxo/prisma/repositories/agencies";
 import { systemClock } from "@fluxo/runtime/clock";
+import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { listen } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox, type SecretBox } from "@fluxo/runtime/secrets/box";
+import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
+import { createVault } from "@fluxo/runtime/secrets/vault";
 import { createTestDatabase } from "@fluxo/test/support/database";
 import { mintApiKey } from "../../keys/api-key.ts";
 import { createApiApp } from "../app.ts";
@@ -45,8 +51,8 @@ export interface TestTenant {
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. */
-export async function startHarness() {
+/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. `guard`: what it may call. */
+export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[] } = {}) {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
@@ -55,11 +61,16 @@ export async function startHarness() {
   const logger = createLogger({ service: "api", level: "debug", destination: { write: (line) => void lines.push(line) } });
   const redis = createRedis(process.env["FLUXO_TEST_REDIS_URL"] ?? "redis://127.0.0.1:6379", { prefix: PREFIX, logger, role: "commands" });
   const box: SecretBox = createSecretBox(Buffer.alloc(32, 9));
+  const vault = createVault(createStaticKeyProvider(Buffer.alloc(32, 9)), () => performance.now());
+  const http = createGuardedClient(guard);
+  const tokens = new AccessTokens({ db: pool, vault, http, clock: systemClock, owner: "api-test" });
   const registry = createRegistry();
   const services = {
     tenantDb,
     pool,
     box,
+    vault,
+    testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored: StoredCredential) => tokens.renew(stored) },
     clock: systemClock,
     ids: uuidV7,
     randomBytes,
@@ -94,5 +105,5 @@ export async function startHarness() {
     await Promise.all([pool.end(), system.end()]);
     await database.drop();
   };
-  return { url, pool, system, box, redis, logLines: lines, createTestAgency, createTestTenant, stop };
+  return { url, pool, system, tenantDb, box, vault, redis, logLines: lines, createTestAgency, createTestTenant, stop };
 }

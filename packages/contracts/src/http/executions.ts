@@ -1,6 +1,7 @@
 import { EXECUTION_STATUSES } from "@fluxo/core/status/execution-status";
 import { nodeIdSchema } from "@fluxo/core/graph/graph";
 import { z } from "zod";
+import { idempotencyHeaders } from "./idempotency.ts";
 import { defineRoute } from "./route.ts";
 import { flagSchema, givenInstantSchema, idSchema, instantSchema, jsonValueSchema, pageOf, pageQueryShape } from "./scalars.ts";
 import { timelineSchema } from "./timeline.ts";
@@ -36,6 +37,14 @@ const executionShape = {
   durationMs: z.int().nullable().meta({ description: "From start to end.", example: 412 }),
   cancelRequestedAt: instantSchema("When a cancel was asked for.").nullable(),
   rerunOf: idSchema("The execution that this one repeats.").nullable(),
+  parent: z
+    .strictObject({
+      executionId: idSchema("The execution."),
+      nodeId: z.string().meta({ description: "Its node.", example: "call" }),
+      item: z.int().meta({ description: "The item of the loop around the node; 0 outside of loops.", example: 0 }),
+    })
+    .nullable()
+    .meta({ description: "What called this execution as a sub-workflow." }),
 };
 
 export const executionSummarySchema = z
@@ -53,10 +62,27 @@ export const executionSchema = z
       .meta({ description: "Why it failed or was refused." }),
     input: jsonValueSchema("The payload that the trigger recorded."),
     output: jsonValueSchema("The output snapshot; null until it ends."),
+    reruns: z
+      .strictObject({
+        count: z.int().meta({ description: "How many executions repeat this one.", example: 1 }),
+        ids: z.array(idSchema("A rerun.")).meta({ description: "The newest of them, at most 20; the list of executions has all, by `rerunOf`." }),
+      })
+      .meta({ description: "The executions that repeat this one." }),
   })
   .meta({ id: "Execution", description: "One run of one version, with input, output and error." });
 
-const startedSchema = z
+/** What narrows a list of executions: all that are given must hold. */
+export const executionFilterShape = {
+  status: z.array(executionStatusSchema).max(EXECUTION_STATUSES.length).optional().meta({ description: "Any of these; repeat the parameter for several.", example: ["FAILED", "BLOCKED"] }),
+  workflowId: idSchema("Of this workflow.").optional(),
+  triggerId: idSchema("Of this trigger.").optional(),
+  reason: z.string().regex(/^[A-Z_]{1,64}$/).optional().meta({ description: "With this reason.", example: "QUOTA_EXCEEDED" }),
+  rerunOf: idSchema("Reruns of this execution.").optional(),
+  from: givenInstantSchema("Accepted at this instant or later.").optional(),
+  to: givenInstantSchema("Accepted before this instant.").optional(),
+};
+
+export const startedSchema = z
   .strictObject({
     executionId: idSchema("The execution."),
     duplicate: z.boolean().meta({ description: "Whether an earlier request with this idempotency key started it.", example: false }),
@@ -78,13 +104,7 @@ export const executionRoutes = {
     scope: "executions:write",
     subject: "tenant",
     params: workflowParams,
-    headers: z.object({
-      "Idempotency-Key": z
-        .string()
-        .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters")
-        .optional()
-        .meta({ description: "Makes the request safe to repeat.", example: "order-4711" }),
-    }),
+    headers: idempotencyHeaders,
     body: z
       .strictObject({
         input: z.record(z.string(), z.json()).default({}).meta({ description: "The trigger payload.", example: { customer: "Ada" } }),
@@ -108,12 +128,7 @@ export const executionRoutes = {
     subject: "tenant",
     query: z.strictObject({
       ...pageQueryShape,
-      status: z.array(executionStatusSchema).max(EXECUTION_STATUSES.length).optional().meta({ description: "Any of these; repeat the parameter for several.", example: ["FAILED", "BLOCKED"] }),
-      workflowId: idSchema("Of this workflow.").optional(),
-      triggerId: idSchema("Of this trigger.").optional(),
-      reason: z.string().regex(/^[A-Z_]{1,64}$/).optional().meta({ description: "With this reason.", example: "QUOTA_EXCEEDED" }),
-      from: givenInstantSchema("Accepted at this instant or later.").optional(),
-      to: givenInstantSchema("Accepted before this instant.").optional(),
+      ...executionFilterShape,
     }),
     responses: { 200: { description: "One page of executions.", body: pageOf(executionSummarySchema) } },
     problems: [],
@@ -151,7 +166,8 @@ export const executionRoutes = {
     path: "/v1/executions/{executionId}/cancel",
     tag,
     summary: "Cancel an execution",
-    description: "A queued or waiting execution ends at once; a running one as soon as its worker sees the request. One that ended otherwise is refused.",
+    description:
+      "A queued or waiting execution ends at once. A running one is asked to end: its worker hears of it within seconds and stops what it does; if the worker is dead, the one that takes the execution over ends it. Follow it at the path in Location: until it ends, it may still succeed or fail instead. A repeat is answered the same way. One that ended otherwise is refused with the status that it has.",
     scope: "executions:write",
     subject: "tenant",
     params,
@@ -159,6 +175,7 @@ export const executionRoutes = {
       200: { description: "It is canceled.", body: z.strictObject({ status: z.literal("CANCELED") }).meta({ id: "Canceled", description: "The execution ended." }) },
       202: {
         description: "It is running and was asked to end.",
+        headers: { Location: "The path of the execution." },
         body: z.strictObject({ status: z.literal("RUNNING"), cancelRequested: z.literal(true) }).meta({ id: "CancelRequested", description: "The execution was asked to end." }),
       },
     },

@@ -14,6 +14,8 @@ export type Subject = "none" | "key" | "agency" | "tenant" | "pathTenant";
 export interface RouteResponse {
   readonly description: string;
   readonly body?: z.ZodType;
+  /** Bytes instead of JSON, which the handler gives in parts: what they are. */
+  readonly content?: string;
   /** Header name → what it says. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -56,7 +58,11 @@ export interface RouteInput<R extends RouteDefinition> {
   readonly body: OutputOf<R, "body">;
 }
 
-type BodyOf<T> = T extends { readonly body: infer S extends z.ZodType } ? { readonly body: z.input<S> } : { readonly body?: undefined };
+type BodyOf<T> = T extends { readonly body: infer S extends z.ZodType }
+  ? { readonly body: z.input<S> }
+  : T extends { readonly content: string }
+    ? { readonly content: AsyncIterable<Uint8Array> }
+    : { readonly body?: undefined };
 
 /** What a handler may answer: one of the responses that the route declares. */
 export type RouteResult<R extends RouteDefinition> = {

@@ -10,11 +10,13 @@ export const SCOPES = [
   "workflows:write",
   "executions:read",
   "executions:write",
+  "credentials:read",
+  "credentials:write",
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Scopes that mean something to the key of one tenant; the others belong to agency keys. */
-export const TENANT_SCOPES = ["tenants:read", "workflows:read", "workflows:write", "executions:read", "executions:write"] as const satisfies readonly Scope[];
+export const TENANT_SCOPES = ["tenants:read", "workflows:read", "workflows:write", "executions:read", "executions:write", "credentials:read", "credentials:write"] as const satisfies readonly Scope[];
 export type TenantScope = (typeof TENANT_SCOPES)[number];
 
 export const scopeSchema = z.enum(SCOPES).meta({ description: "What the key may do.", example: "workflows:read" });

@@ -35,6 +35,8 @@ const tenantName = nameSchema("Its name, unique in the agency.", "Blue Bakery");
 const externalIdSchema = nameSchema("Its id in the agency's own systems, unique in the agency.", "crm-4711");
 const statusSchema = z.enum(["ACTIVE", "SUSPENDED"]).meta({ description: "Executions of a suspended tenant are blocked with TENANT_SUSPENDED.", example: "ACTIVE" });
 
+const errorWorkflowSchema = idSchema("The workflow to be started when an execution fails whose workflow names none; null for the agency's. It needs a published trigger.error node.").nullable();
+
 export const tenantSchema = z
   .strictObject({
     id: idSchema("The tenant's id."),
@@ -43,6 +45,7 @@ export const tenantSchema = z
     planId: idSchema("Its plan."),
     timeZone: z.string().meta({ description: "IANA time zone of its quota windows.", example: "Europe/Berlin" }),
     status: statusSchema,
+    errorWorkflowId: errorWorkflowSchema,
     createdAt: instantSchema("When it was created."),
     updatedAt: instantSchema("When it was last changed."),
   })
@@ -149,6 +152,7 @@ export const tenantRoutes = {
         timeZone: timeZoneSchema.optional(),
         status: statusSchema.optional(),
         externalId: externalIdSchema.nullable().optional(),
+        errorWorkflowId: errorWorkflowSchema.optional(),
       })
       .meta({ id: "UpdateTenant", description: "The fields to be changed." }),
     responses: { 200: { description: "The tenant after the change.", body: tenantSchema } },

@@ -44,6 +44,7 @@ const journalEntrySchema = z
     resumeAt: instantSchema("When it goes on.").nullable(),
     durationMs: z.int().nullable().meta({ description: "From start to end.", example: 87 }),
     output: jsonValueSchema("Its output; absent when outputs were not asked for.").optional(),
+    isSeeded: z.boolean().meta({ description: "Whether it was taken over from the execution that this one repeats, and not done again.", example: false }),
     failure: nodeFailureSchema.nullable().meta({ description: "The failure of the last attempt." }),
     attempts: z.array(nodeFailureSchema).meta({ description: "The failures of the attempts before it." }),
   })

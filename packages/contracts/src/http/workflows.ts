@@ -23,6 +23,14 @@ export const graphBodySchema = graphSchema.meta({
 const workflowName = nameSchema("Its name, unique in the tenant.", "Welcome new customers");
 const isActiveSchema = z.boolean().meta({ description: "Executions of a workflow that is not active are blocked with WORKFLOW_INACTIVE.", example: true });
 
+const errorWorkflowSchema = idSchema("The workflow to be started when an execution of this one fails; null for the tenant's. It needs a published trigger.error node.").nullable();
+const queuedTtlSchema = z
+  .int()
+  .min(1)
+  .max(31_622_400)
+  .nullable()
+  .meta({ description: "Seconds that an execution may wait in the queue before it is blocked with QUEUE_TTL_EXPIRED; null for any time. Counts for executions accepted from then on.", example: 900 });
+
 export const workflowSchema = z
   .strictObject({
     id: idSchema("The workflow's id."),
@@ -33,6 +41,8 @@ export const workflowSchema = z
       .strictObject({ id: idSchema("The version's id."), number: z.int().meta({ description: "From 1.", example: 2 }) })
       .nullable()
       .meta({ description: "The version that new executions take; null before the first publish." }),
+    errorWorkflowId: errorWorkflowSchema,
+    queuedTtlSeconds: queuedTtlSchema,
     createdAt: instantSchema("When it was created."),
     updatedAt: instantSchema("When it was last changed."),
   })
@@ -143,12 +153,14 @@ export const workflowRoutes = {
     method: "patch",
     path: "/v1/workflows/{workflowId}",
     tag,
-    summary: "Rename, activate or deactivate a workflow",
+    summary: "Change a workflow's name and settings",
     description: "Absent fields stay as they are. Only a published workflow can be activated.",
     scope: "workflows:write",
     subject: "tenant",
     params,
-    body: z.strictObject({ name: workflowName.optional(), isActive: isActiveSchema.optional() }).meta({ id: "UpdateWorkflow", description: "The fields to be changed." }),
+    body: z
+      .strictObject({ name: workflowName.optional(), isActive: isActiveSchema.optional(), errorWorkflowId: errorWorkflowSchema.optional(), queuedTtlSeconds: queuedTtlSchema.optional() })
+      .meta({ id: "UpdateWorkflow", description: "The fields to be changed." }),
     responses: { 200: { description: "The workflow after the change.", body: workflowSchema } },
     problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED"],
   }),

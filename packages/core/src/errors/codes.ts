@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   PRECONDITION_FAILED: { http: 412, audience: "caller", title: "The resource changed since the version that the request names." },
   BODY_TOO_LARGE: { http: 413, audience: "caller", title: "The body is larger than allowed." },
   UNSUPPORTED_MEDIA_TYPE: { http: 415, audience: "caller", title: "The content type is not accepted here." },
+  BULK_TOO_LARGE: { http: 422, audience: "caller", title: "A bulk operation would be about more executions than allowed." },
   IDEMPOTENCY_KEY_REUSED: { http: 422, audience: "caller", title: "The idempotency key was used with another request." },
   GRAPH_INVALID: { http: 422, audience: "caller", title: "The graph cannot be published as it is." },
   RATE_LIMITED: { http: 429, audience: "caller", title: "Too many requests." },
@@ -55,35 +56,58 @@ export const ERROR_CODES = {
   PORT_UNKNOWN: { audience: "tenant", title: "An edge leaves from a port that its node does not have." },
   GRAPH_CYCLE: { audience: "tenant", title: "The edges form a cycle." },
   NODE_UNREACHABLE: { audience: "tenant", title: "No trigger leads to this node." },
+  LOOP_NOT_CLOSED: { audience: "tenant", title: "An edge leads into the body of a loop from outside of it." },
+  LOOP_NESTED: { audience: "tenant", title: "A loop stands in the body of another loop." },
+  LOOP_NODE_REFUSED: { audience: "tenant", title: "The node has no place in the body of a loop." },
   PARAMS_INVALID: { audience: "tenant", title: "The parameters of a node do not fit its schema." },
   TEMPLATE_SYNTAX: { audience: "tenant", title: "A template cannot be read." },
   TEMPLATE_REFERENCE_UNKNOWN: { audience: "tenant", title: "A template names something that can never be there." },
+  CREDENTIAL_UNKNOWN: { audience: "tenant", title: "A node names a credential that the tenant does not have." },
+  CREDENTIAL_KIND_WRONG: { audience: "tenant", title: "The credential is of a kind that the node does not take." },
 
   // Why an execution was refused before it started
   WORKFLOW_INACTIVE: { http: 409, audience: "tenant", title: "The workflow is not active." },
   TENANT_SUSPENDED: { http: 409, audience: "tenant", title: "The tenant is suspended." },
   QUOTA_EXCEEDED: { http: 429, audience: "tenant", title: "The plan's executions of this window are used up." },
   NODE_NOT_IN_PLAN: { http: 409, audience: "tenant", title: "The workflow uses a node type that the plan does not include." },
+  QUEUE_TTL_EXPIRED: { http: 409, audience: "tenant", title: "The execution waited in the queue longer than its workflow allows." },
   TOO_MANY_NODES: { http: 409, audience: "tenant", title: "The workflow has more nodes than the plan allows." },
 
   // Why a node or an execution failed
   TEMPLATE_REFERENCE_MISSING: { audience: "tenant", title: "A template names a value that is not there." },
   TEMPLATE_VALUE_REFUSED: { audience: "tenant", title: "A template's filter cannot be applied to the value." },
   STOPPED_BY_WORKFLOW: { audience: "tenant", title: "A stop node ended the execution." },
+  CHILD_UNAVAILABLE: { audience: "tenant", title: "The workflow to be called does not exist, or cannot be called." },
+  CHILD_DEPTH_EXCEEDED: { audience: "tenant", title: "Workflows call each other deeper than allowed." },
+  CHILD_FAILED: { audience: "tenant", title: "The called workflow did not succeed." },
   NODE_TIMEOUT: { audience: "tenant", title: "The node did not finish in time." },
   CONNECTION_FAILED: { audience: "tenant", title: "The provider could not be reached." },
   PROVIDER_RATE_LIMITED: { audience: "tenant", title: "The provider asks to slow down." },
   PROVIDER_FAILED: { audience: "tenant", title: "The provider failed on its own account." },
   PROVIDER_REJECTED: { audience: "tenant", title: "The provider refused the request." },
+  CREDENTIAL_NOT_FOUND: { audience: "tenant", title: "The node may open no such credential." },
+  CREDENTIAL_HOST_REFUSED: { audience: "tenant", title: "The credential is bound to other hosts." },
+  CREDENTIAL_UNREADABLE: { audience: "operator", title: "The stored secret cannot be opened with the keys of this installation." },
   CREDENTIAL_REJECTED: { audience: "tenant", title: "The provider refused the credentials." },
   ADDRESS_REFUSED: { audience: "tenant", title: "The address is not a public one, so it is never called." },
   RESPONSE_TOO_LARGE: { audience: "tenant", title: "The provider's answer is larger than allowed." },
+  FILE_TOO_LARGE: { audience: "tenant", title: "A file is larger than allowed." },
+  FILE_NOT_FOUND: { audience: "tenant", title: "The tenant has no such file." },
   SIDE_EFFECT_UNCERTAIN: { audience: "tenant", title: "A worker died while the node acted, and the node must not be repeated." },
+  DATA_UNREADABLE: { audience: "tenant", title: "The data is not what the node was told to read." },
+  DATA_TOO_LARGE: { audience: "tenant", title: "The data is larger, deeper or harder to work on than allowed." },
   OUTPUT_TOO_LARGE: { http: 500, audience: "tenant", title: "The output of a node is larger than allowed." },
   OUTPUT_INVALID: { audience: "operator", title: "A node's output does not fit its own schema." },
   EXECUTION_TOO_LARGE: { audience: "tenant", title: "The outputs of the execution together are larger than allowed." },
+  CODE_INVALID: { audience: "tenant", title: "A piece of code or an expression cannot be read." },
+  CODE_FAILED: { audience: "tenant", title: "A piece of code or an expression failed." },
+  CODE_TIMEOUT: { audience: "tenant", title: "A piece of code or an expression did not finish in time." },
+  CODE_MEMORY_EXCEEDED: { audience: "tenant", title: "A piece of code or an expression needs more memory than it may use." },
+  SANDBOX_BUSY: { audience: "tenant", title: "Too many pieces of code wait to be run." },
+  SANDBOX_FAILED: { audience: "operator", title: "The process that ran the code ended." },
   NODE_INTERNAL: { audience: "operator", title: "A node failed in a way that it does not know." },
   EXECUTION_UNREADABLE: { audience: "operator", title: "The recorded execution cannot be continued by this worker." },
+  UNSUPPORTED: { audience: "caller", title: "This is not supported for this kind." },
   EXECUTION_CANCELED: { http: 409, audience: "tenant", title: "The execution was canceled." },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
@@ -93,4 +117,4 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export type RequestErrorCode = { [C in ErrorCode]: (typeof ERROR_CODES)[C] extends { http: number } ? C : never }[ErrorCode];
 
 /** Codes with which enforcement blocks an execution. */
-export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES";
+export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES" | "QUEUE_TTL_EXPIRED";

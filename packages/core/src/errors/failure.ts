@@ -29,16 +29,19 @@ export interface FailedNode {
   readonly attempt: number;
 }
 
-/** The failure that an attempt's error stands for. An error that is no NodeError is a defect: INTERNAL, NODE_INTERNAL. */
-export function toNodeFailure(error: unknown, node: FailedNode, now: Date): NodeFailure {
+/**
+ * The failure that an attempt's error stands for. An error that is no NodeError is a defect: INTERNAL, NODE_INTERNAL.
+ * @param redact takes known secrets out, before anything is cut in half
+ */
+export function toNodeFailure(error: unknown, node: FailedNode, now: Date, redact = (text: string): string => text): NodeFailure {
   const isKnown = error instanceof NodeError;
-  const stack = error instanceof Error && error.stack !== undefined ? normalizeStack(error.stack) : undefined;
+  const stack = error instanceof Error && error.stack !== undefined ? normalizeStack(redact(error.stack)) : undefined;
   return {
     nodeId: node.id,
     name: node.name ?? node.id,
     type: node.type,
     integration: node.integration,
-    message: normalizeMessage(messageOf(error)),
+    message: normalizeMessage(redact(messageOf(error))),
     errorClass: isKnown ? error.errorClass : "INTERNAL",
     code: isKnown ? error.code : "NODE_INTERNAL",
     ...(stack === undefined ? {} : { stack }),

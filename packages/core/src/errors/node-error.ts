@@ -12,6 +12,8 @@ export interface NodeErrorOptions {
   readonly code: ErrorCode;
   /** How long the provider asked to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** Certain that the attempt did nothing outside, so that even what must not be repeated may be tried again. */
+  readonly nothingDone?: boolean;
   readonly cause?: unknown;
 }
 
@@ -21,11 +23,13 @@ export class NodeError extends Error {
   readonly errorClass: ErrorClass;
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
+  readonly nothingDone: boolean;
 
   constructor(message: string, options: NodeErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.errorClass = options.errorClass;
     this.code = options.code;
     this.retryAfterMs = options.retryAfterMs;
+    this.nothingDone = options.nothingDone ?? false;
   }
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MAX_MESSAGE_LENGTH, MAX_STACK_LENGTH, normalizeMessage, normalizeStack } from "./normalize.ts";
+import { MAX_MESSAGE_LENGTH, MAX_STACK_FRAMES, MAX_STACK_LENGTH, normalizeMessage, normalizeStack } from "./normalize.ts";
 
 test.each([
   ["401 for Bearer abc.def-123, refused", "401 for Bearer ***, refused"],
@@ -34,6 +34,14 @@ test("a stack keeps its lines", () => {
 test("a stack has no frames inside of Node, which differ with the timing", () => {
   const frames = ["    at f (a.ts:1)", "    at runNextTicks (node:internal/process/task_queues:65:5)", "    at async node:internal/x:1:2", "    at g (node:events:1)", "    at h (b.ts:2)"];
   expect(normalizeStack(["Error: node:internal/ broke", ...frames].join("\n"))).toBe("Error: node:internal/ broke\n    at f (a.ts:1)\n    at g (node:events:1)\n    at h (b.ts:2)");
+});
+
+test("a stack has as many frames as are captured whatever the timing", () => {
+  const own = Array.from({ length: 10 }, (_, index) => `    at f${index} (a.ts:${index})`);
+  const expected = ["Error: x", ...own.slice(0, MAX_STACK_FRAMES)].join("\n");
+  expect(normalizeStack(["Error: x", ...own].join("\n"))).toBe(expected);
+  const internal = Array.from({ length: 4 }, () => "    at listOnTimeout (node:internal/timers:605:17)");
+  expect(normalizeStack(["Error: x", ...own.slice(0, 2), ...internal, ...own.slice(2, 6)].join("\n"))).toBe(expected);
 });
 
 test("any message becomes one well-formed line in bounds, without the secrets that were in it", () => {

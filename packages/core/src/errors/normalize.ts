@@ -36,13 +36,25 @@ export function normalizeMessage(message: string): string {
 /** A frame of Node's own event loop: which of them are on the stack depends on the timing, and none of them explains a failure. */
 const INTERNAL_FRAME = /^ {1,8}at [^\n]*\bnode:internal\//;
 
+const FRAME = /^ {1,8}at /;
+
+/** Frames that are kept. V8 captures ten, of which up to four are Node's own: how many of ours are left below these depends on the timing again. */
+export const MAX_STACK_FRAMES = 6;
+
 /**
- * A stack trace under the same rules, with its lines, of at most 8,000 characters. Frames inside of Node are left out, so that the same failure has the
- * same stack whenever it occurs.
+ * A stack trace under the same rules, with its lines, of at most 8,000 characters. Frames inside of Node and those behind the first six others are left
+ * out, so that the same failure has the same stack whenever it occurs.
  */
 export function normalizeStack(stack: string): string {
-  const lines = stack.split(/\r\n|[\n\r]/).flatMap((line) => (INTERNAL_FRAME.test(line) ? [] : [maskSecrets(clean(line))]));
-  return cut(lines.join("\n"), MAX_STACK_LENGTH);
+  let frames = 0;
+  const lines = stack.split(/\r\n|[\n\r]/).filter((line) => {
+    if (!FRAME.test(line)) {
+      return true;
+    }
+    frames += INTERNAL_FRAME.test(line) ? 0 : 1;
+    return !INTERNAL_FRAME.test(line) && frames <= MAX_STACK_FRAMES;
+  });
+  return cut(lines.map((line) => maskSecrets(clean(line))).join("\n"), MAX_STACK_LENGTH);
 }
 
 /** Without control characters, and without marks that change the direction of what follows. */

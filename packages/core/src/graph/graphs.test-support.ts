@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { z } from "zod";
 import { defineNode, MAIN_PORT, type NodeDefinition } from "../node/definition.ts";
+import { planGraph, type Plan } from "../planning/plan.ts";
 import type { NodeCatalog } from "./catalog.ts";
 import { graphSchema, type Graph } from "./graph.ts";
 
@@ -31,13 +32,21 @@ const DEFINITIONS: readonly NodeDefinition[] = [
   definition("http", "action", z.strictObject({ url: z.url(), count: z.int().optional(), headers: z.array(z.strictObject({ name: z.string().min(1) })).optional() })),
   definition("switch", "flow", z.strictObject({ cases: z.array(z.string()) }), (raw) => z.array(z.string()).parse(raw["cases"])),
   definition("never", "data", z.record(z.string(), z.json()).check(z.refine((params) => params["a"] === null, { path: ["a", "b"], message: "never fits" }))),
+  { ...definition("each", "flow", z.strictObject({}), () => ["item", "main"]), bodyPort: "item" },
+  { ...definition("join", "flow", z.record(z.string(), z.json())), joinsFirst: ({ mode }) => mode === "first" },
+  { ...definition("respond", "flow", z.record(z.string(), z.json())), isOutsideLoops: true },
   definition("broken", "flow", z.strictObject({}), () => {
     throw new Error("a defect of the definition");
   }),
 ];
 
-/** A small catalog: `manual` and `schedule` (triggers), `set`, `if` (true, false), `stop` (no ports), `http`, `switch` (ports from cases), `never` (parameters that never fit), `broken`. */
+/** A small catalog: `manual` and `schedule` (triggers), `set`, `if` (true, false), `stop` (no ports), `http`, `switch` (ports from cases), `never` (parameters that never fit), `each` (a loop), `join` (of the first branch, with `mode: "first"`), `respond` (outside of loops), `broken`. */
 export const TEST_CATALOG: NodeCatalog = { get: (type) => DEFINITIONS.find((known) => known.type === type) };
+
+/** The plan of a graph over the small catalog. */
+export function planOf(graph: Graph): Plan {
+  return planGraph(graph, TEST_CATALOG);
+}
 
 /** A graph from its short form. */
 export function graphOf(nodes: readonly z.input<typeof graphSchema>["nodes"][number][], edges: readonly (readonly [from: string, to: string, port?: string])[] = []): Graph {

@@ -14,9 +14,16 @@ export type GraphIssueCode = Extract<
   | "PORT_UNKNOWN"
   | "GRAPH_CYCLE"
   | "NODE_UNREACHABLE"
+  | "LOOP_NOT_CLOSED"
+  | "LOOP_NESTED"
+  | "LOOP_NODE_REFUSED"
   | "PARAMS_INVALID"
+  | "CODE_INVALID"
   | "TEMPLATE_SYNTAX"
   | "TEMPLATE_REFERENCE_UNKNOWN"
+  | "CHILD_UNAVAILABLE"
+  | "CREDENTIAL_UNKNOWN"
+  | "CREDENTIAL_KIND_WRONG"
 >;
 
 /** One problem of a graph. `path` is a JSON pointer into the graph; `nodeId` names the node at fault, where there is one. */

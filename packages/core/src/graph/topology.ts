@@ -45,25 +45,26 @@ export function reachableFrom(starts: readonly number[], outgoing: Adjacency): R
 
 /**
  * Whether one node leads to another, for all pairs: one bit per pair, filled along the topological order (edges × nodes / 32 steps).
- * Knows nothing about nodes that the order leaves out.
+ * Knows nothing about nodes that the order leaves out. A node of `joins` has only those before it that all of its edges have in common:
+ * it goes on with the first branch that arrives, so whatever lies in one branch alone may end after it.
  */
-export function ancestorsOf(outgoing: Adjacency, order: readonly number[]): (ancestor: number, node: number) => boolean {
+export function ancestorsOf(outgoing: Adjacency, order: readonly number[], joins: ReadonlySet<number> = new Set()): (ancestor: number, node: number) => boolean {
   const words = Math.ceil(outgoing.length / 32);
   const bits = new Uint32Array(outgoing.length * words);
+  const entered = new Set<number>();
   for (const node of order) {
+    const lineage = bits.slice(node * words, (node + 1) * words);
+    lineage[node >>> 5] = at(lineage, node >>> 5) | (1 << (node & 31));
     for (const target of at(outgoing, node)) {
-      mergeBits(bits, node * words, target * words, words);
-      const own = target * words + (node >>> 5);
-      bits[own] = at(bits, own) | (1 << (node & 31));
+      const isCommon = joins.has(target) && entered.has(target);
+      entered.add(target);
+      for (let word = 0; word < words; word += 1) {
+        const known = at(bits, target * words + word);
+        bits[target * words + word] = isCommon ? known & at(lineage, word) : known | at(lineage, word);
+      }
     }
   }
   return (ancestor, node) => (at(bits, node * words + (ancestor >>> 5)) & (1 << (ancestor & 31))) !== 0;
-}
-
-function mergeBits(bits: Uint32Array, source: number, target: number, words: number): void {
-  for (let word = 0; word < words; word += 1) {
-    bits[target + word] = at(bits, target + word) | at(bits, source + word);
-  }
 }
 
 /** For every knot of cycles the shortest cycle through its first node, as node indexes in the order of the edges. Linear. */

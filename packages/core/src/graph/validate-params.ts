@@ -12,12 +12,20 @@ import type { GraphIssue } from "./issue.ts";
 export function findParamsIssues(node: GraphNode, index: number, definition: NodeDefinition): GraphIssue[] {
   const result = definition.params.safeParse(node.params);
   const found = result.success ? [] : result.error.issues;
-  return found.flatMap((issue): GraphIssue[] => {
-    if (definition.kind !== "trigger" && canBeFilledIn(issue, node.params)) {
+  const pathOf = (path: readonly PropertyKey[]): string => jsonPointer(["nodes", index, "params", ...path]);
+  const issues = found.flatMap((issue): GraphIssue[] => {
+    if (definition.kind !== "trigger" && !isLiteral(issue, definition) && canBeFilledIn(issue, node.params)) {
       return [];
     }
-    return [{ code: "PARAMS_INVALID", nodeId: node.id, path: jsonPointer(["nodes", index, "params", ...issue.path]), message: issue.message }];
+    return [{ code: "PARAMS_INVALID", nodeId: node.id, path: pathOf(issue.path), message: issue.message }];
   });
+  const further = issues.length > 0 ? [] : (definition.findIssues?.(node.params) ?? []);
+  return issues.concat(further.map(({ code, path, message }) => ({ code, nodeId: node.id, path: pathOf(path), message })));
+}
+
+/** Whether it is about a parameter in which no template is read. */
+function isLiteral({ path }: z.core.$ZodIssue, { literalParams = [] }: NodeDefinition): boolean {
+  return literalParams.some((name) => name === path[0]);
 }
 
 /** Keys are no templates, so an unknown key stays unknown. */

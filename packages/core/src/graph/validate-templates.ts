@@ -12,6 +12,10 @@ export interface GraphNames {
   readonly aliases: ReadonlyMap<string, number>;
   /** Whether some path leads from the first node to the second (by index). */
   readonly isBefore: (first: number, second: number) => boolean;
+  /** Whether the first node has ended whenever the second one starts, whichever branch a node that joins the first one goes on with. */
+  readonly isSurelyBefore: (first: number, second: number) => boolean;
+  /** By index of a node in the body of a loop: the loop. */
+  readonly loopOf: ReadonlyMap<number, { readonly index: number; readonly id: string }>;
 }
 
 /** Texts that are no templates, and references that can never be there, whatever happens in an execution. */
@@ -36,9 +40,23 @@ function problemOf(reference: Reference, node: GraphNode, index: number, names: 
   if (scope === "trigger" || scope === "execution") {
     return undefined;
   }
+  const around = names.loopOf.get(index);
+  if (scope === "item" || scope === "loop") {
+    return around === undefined ? `"${node.id}" is not in the body of a loop` : undefined;
+  }
   const target = names.indexes.get(name) ?? (scope === "name" ? names.aliases.get(name) : undefined);
   if (target === undefined) {
     return scope === "node" ? `there is no node with the id "${name}"` : `no node has "${name}" as its id or alias`;
   }
-  return names.isBefore(target, index) ? undefined : `the node "${name}" does not come before "${node.id}"`;
+  if (target === around?.index) {
+    return "the loop has no output before all of its items have ended; its body sees item and loop";
+  }
+  const other = names.loopOf.get(target);
+  if (other !== undefined && other.index !== around?.index) {
+    return `the node "${name}" is in the body of the loop "${other.id}"; read the output of the loop`;
+  }
+  if (!names.isBefore(target, index)) {
+    return `the node "${name}" does not come before "${node.id}"`;
+  }
+  return names.isSurelyBefore(target, index) ? undefined : `the node "${name}" may end after "${node.id}" starts, because a merge between them goes on with the first branch`;
 }

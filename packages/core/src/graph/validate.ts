@@ -1,13 +1,15 @@
 import { at } from "../collections.ts";
 import { jsonPointer } from "../json-pointer.ts";
 import type { NodeDefinition } from "../node/definition.ts";
+import { templatedParams } from "../templates/literal.ts";
 import type { NodeCatalog } from "./catalog.ts";
 import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
 import type { GraphIssue, GraphIssueCode } from "./issue.ts";
 import { RESERVED_NAMES } from "./names.ts";
 import { ancestorsOf, findCycles, reachableFrom, topologyOf } from "./topology.ts";
+import { findLoopIssues, findLoops, type GraphLoop } from "./validate-loops.ts";
 import { findParamsIssues } from "./validate-params.ts";
-import { findTemplateIssues } from "./validate-templates.ts";
+import { findTemplateIssues, type GraphNames } from "./validate-templates.ts";
 
 /** A node together with what the other checks know about it. */
 interface KnownNode {
@@ -23,20 +25,34 @@ export function validateGraph(graph: Graph, catalog: NodeCatalog): GraphIssue[] 
   const nodes = graph.nodes.map((node) => ({ node, definition: catalog.get(node.type) }));
   const indexes = indexesById(graph.nodes);
   const outgoing = adjacencyOf(graph.edges, nodes, indexes);
-  const { order } = topologyOf(outgoing);
-  const leads = ancestorsOf(outgoing, order);
-  const ordered = new Set(order);
-  const names = { indexes, aliases: aliasesOf(graph.nodes, indexes), isBefore: (first: number, second: number) => !ordered.has(second) || leads(first, second) };
+  const loops = findLoops(nodes, graph.edges, outgoing, indexes);
+  const names = namesOf(nodes, outgoing, indexes, loops);
   return [
     ...findNameIssues(graph.nodes, indexes),
     ...findTypeIssues(nodes),
     ...findEdgeIssues(graph.edges, nodes, indexes),
     ...findShapeIssues(nodes, outgoing, indexes),
+    ...findLoopIssues(loops, nodes, graph.edges, indexes),
     ...nodes.flatMap(({ node, definition }, index) => [
       ...(definition === undefined ? [] : findParamsIssues(node, index, definition)),
-      ...findTemplateIssues(node, index, definition?.kind === "trigger", names),
+      ...findTemplateIssues({ ...node, params: templatedParams(node.params, definition?.literalParams) }, index, definition?.kind === "trigger", names),
     ]),
   ];
+}
+
+function namesOf(nodes: readonly KnownNode[], outgoing: readonly (readonly number[])[], indexes: ReadonlyMap<string, number>, loops: readonly GraphLoop[]): GraphNames {
+  const { order } = topologyOf(outgoing);
+  const ordered = new Set(order);
+  const leads = ancestorsOf(outgoing, order);
+  const joins = new Set(nodes.flatMap(({ node, definition }, index) => (definition?.joinsFirst?.(node.params) === true ? [index] : [])));
+  const leadsSurely = joins.size === 0 ? leads : ancestorsOf(outgoing, order, joins);
+  return {
+    indexes,
+    aliases: aliasesOf(nodes.map(({ node }) => node), indexes),
+    isBefore: (first, second) => !ordered.has(second) || leads(first, second),
+    isSurelyBefore: (first, second) => !ordered.has(second) || leadsSurely(first, second),
+    loopOf: new Map(loops.flatMap(({ index, body }) => [...body].map((member) => [member, { index, id: at(nodes, index).node.id }] as const))),
+  };
 }
 
 /** The first node of each id. */

@@ -1,4 +1,6 @@
 import type { Json, JsonObject } from "../json.ts";
+import type { ChildStart } from "./child.ts";
+import type { LoopWork } from "./loop.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { NodePorts, NodeScope } from "../ports/node-ports.ts";
 
@@ -34,10 +36,16 @@ export interface NodeUsage {
   readonly costMicros: number | null;
 }
 
-/** `done`: the output and the ports taken (`main` when absent). `suspended`: the same, but only from `resumeAt` on. */
+/**
+ * `done`: the output and the ports taken (`main` when absent). `suspended`: the same, but only from `resumeAt` on.
+ * `child`: an execution of another workflow is to be started, which the engine does; its end, or its start where nobody waits for the end, makes the output.
+ * `loop`: the engine runs the body once per item and makes the node's output of what comes out.
+ */
 export type NodeResult =
   | { readonly kind: "done"; readonly output: Json; readonly ports?: readonly string[]; readonly usage?: NodeUsage }
-  | { readonly kind: "suspended"; readonly reason: "DELAY"; readonly resumeAt: Date; readonly output: Json };
+  | { readonly kind: "suspended"; readonly reason: "DELAY"; readonly resumeAt: Date; readonly output: Json }
+  | { readonly kind: "loop"; readonly work: LoopWork }
+  | { readonly kind: "child"; readonly start: ChildStart };
 
 /** Runs one attempt with parameters that fit the type's schema. @throws NodeError */
 export type NodeExecutor<P> = (params: P, context: NodeContext) => Promise<NodeResult> | NodeResult;

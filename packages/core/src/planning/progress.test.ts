@@ -1,12 +1,12 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { at } from "../collections.ts";
-import { graphOf, validGraphs } from "../graph/graphs.test-support.ts";
-import { planGraph, type Plan } from "./plan.ts";
+import { graphOf, planOf, validGraphs } from "../graph/graphs.test-support.ts";
+import type { Plan } from "./plan.ts";
 import { Progress, type NodeOutcome, type NodeState } from "./progress.ts";
 
 const done = (...ports: string[]): NodeOutcome => ({ kind: "done", ports });
-const diamond = planGraph(
+const diamond = planOf(
   graphOf(
     ["t", "a", "b", "after", "join", "other"].map((id) => ({ id, type: "if" })),
     [["t", "a", "true"], ["t", "b", "false"], ["b", "after", "true"], ["a", "join", "true"], ["after", "join", "true"], ["other", "join", "true"]],
@@ -61,7 +61,7 @@ test("refuses what cannot be", () => {
 
 /** A valid plan with a fixed outcome for each node, and numbers that choose the order in which ready nodes settle. */
 const scenarios = validGraphs.chain((graph) => {
-  const plan = planGraph(graph);
+  const plan = planOf(graph);
   const outcome = fc.oneof({ weight: 5, arbitrary: fc.subarray(["main", "true", "false"]).map((ports) => done(...ports)) }, { weight: 1, arbitrary: fc.constant<NodeOutcome>({ kind: "failed" }) });
   return fc.record({
     plan: fc.constant(plan),
@@ -157,6 +157,75 @@ test("a journal that breaks off anywhere restores the same state", () => {
       expect(statesOf(plan, restored)).toEqual(statesOf(plan, progress));
       expect(restored.ready).toEqual(progress.ready);
       expect(restored.isFinished).toBe(progress.isFinished);
+    }),
+  );
+});
+
+describe("a node that joins the first branch", () => {
+  const edges = [["t", "a"], ["t", "b", "true"], ["t", "c", "true"], ["a", "join"], ["b", "join", "true"], ["c", "join", "true"], ["join", "end"]] as const;
+  const nodes = [{ id: "t", type: "if" }, { id: "a", type: "set" }, { id: "b", type: "if" }, { id: "c", type: "if" }, { id: "join", type: "join", params: { mode: "first" } }, { id: "end", type: "set" }];
+  const plan = planOf(graphOf(nodes, edges));
+
+  test("is ready with the first one, which stays its only input", () => {
+    const progress = Progress.start(plan, "t");
+    progress.settle("t", done("main", "true"));
+    expect(progress.settle("c", done("true")).ready).toEqual(["join"]);
+    expect(progress.settle("b", done("true"))).toEqual({ ready: [], pruned: [] });
+    expect(progress.takenInputs("join")).toEqual([{ nodeId: "c", port: "true" }]);
+    expect(progress.settle("join", done("main")).ready).toEqual(["end"]);
+    expect(progress.isFinished).toBe(false);
+    progress.settle("end", done());
+    expect(progress.settle("a", done("main"))).toEqual({ ready: [], pruned: [] });
+    expect(progress.isFinished).toBe(true);
+  });
+
+  test("passes over branches that end elsewhere, and is pruned when all do", () => {
+    const progress = Progress.start(plan, "t");
+    progress.settle("t", done("true"));
+    expect(progress.stateOf("a")).toBe("pruned");
+    expect(progress.settle("b", { kind: "failed" })).toEqual({ ready: [], pruned: [] });
+    expect(progress.settle("c", done("false"))).toEqual({ ready: [], pruned: ["join", "end"] });
+    expect(progress.isFinished).toBe(true);
+  });
+
+  test("is done after a restart before its other branches are", () => {
+    const progress = Progress.restore(plan, "t", new Map([["join", done("main")], ["c", done("true")], ["t", done("main", "true")]]));
+    expect(progress.ready).toEqual(["a", "b", "end"]);
+    expect(progress.takenInputs("join")).toEqual([{ nodeId: "c", port: "true" }]);
+  });
+});
+
+/** The same scenarios with some joins of the first branch among the nodes. */
+const racing = fc.tuple(scenarios, fc.infiniteStream(fc.boolean())).map(([scenario, choices]) => {
+  const { nodes, ...rest } = scenario.plan;
+  const some = nodes.map((node) => ({ ...node, joinsFirst: choices.next().value === true }));
+  return { ...scenario, plan: { ...rest, nodes: some } };
+});
+
+test("whoever is first at joins of the first branch: the same nodes are done, failed and pruned in the end", () => {
+  fc.assert(
+    fc.property(racing, ({ plan, trigger, outcomes, choices }) => {
+      const progress = Progress.start(plan, trigger);
+      advance(progress, outcomes, choices, Number.POSITIVE_INFINITY);
+      expect(statesOf(plan, progress)).toEqual(expectedStates(plan, trigger, outcomes));
+      for (const { node, joinsFirst } of plan.nodes) {
+        if (joinsFirst) expect(progress.takenInputs(node.id).length).toBeLessThanOrEqual(1);
+      }
+    }),
+  );
+});
+
+test("a journal with joins of the first branch that breaks off anywhere restores the same state, and leads to the same end", () => {
+  fc.assert(
+    fc.property(racing, ({ plan, trigger, outcomes, choices, otherChoices, cut }) => {
+      const progress = Progress.start(plan, trigger);
+      const journal = advance(progress, outcomes, choices, cut);
+      const restored = Progress.restore(plan, trigger, new Map([...journal].toReversed()));
+      expect(statesOf(plan, restored)).toEqual(statesOf(plan, progress));
+      expect(Progress.restore(plan, trigger, journal).ready).toEqual(restored.ready);
+      const later = advance(restored, outcomes, otherChoices, Number.POSITIVE_INFINITY);
+      expect([...later.keys()].filter((nodeId) => journal.has(nodeId))).toEqual([]);
+      expect(statesOf(plan, restored)).toEqual(expectedStates(plan, trigger, outcomes));
     }),
   );
 });

@@ -1,5 +1,5 @@
 import { at } from "../collections.ts";
-import type { Plan, PlannedEdge, PlannedNode } from "./plan.ts";
+import type { PlannedEdge, PlannedNode, ScopePlan } from "./plan.ts";
 
 /** How a node ended. `done` takes the edges of its ports; `failed` takes none. */
 export type NodeOutcome = { readonly kind: "done"; readonly ports: readonly string[] } | { readonly kind: "failed" };
@@ -26,25 +26,26 @@ interface NodeProgress {
 }
 
 /**
- * Which nodes of one execution are settled, ready or out of reach (dead-path elimination).
+ * Which nodes of one scope (an execution outside of its loops, or one item of a loop) are settled, ready or out of reach (dead-path elimination).
  *
  * A node is resolved when all its incoming edges are; it is ready when at least one of them is taken, and pruned when none is. An edge is taken when
- * its source is done with its port, and dead when its source is done without it, failed or was pruned. The end is the same in whatever order nodes
- * settle. A whole execution costs as many steps as the plan has nodes and edges.
+ * its source is done with its port, and dead when its source is done without it, failed or was pruned. A node that joins the first branch is ready as
+ * soon as one edge is taken, and the later ones do not count. Which nodes are done, failed and pruned in the end is the same in whatever order nodes
+ * settle. A whole scope costs as many steps as the plan has nodes and edges.
  */
 export class Progress {
-  readonly #plan: Plan;
+  readonly #plan: ScopePlan;
   readonly #nodes: readonly NodeProgress[];
   #openNodes: number;
 
-  private constructor(plan: Plan) {
+  private constructor(plan: ScopePlan) {
     this.#plan = plan;
     this.#nodes = plan.nodes.map(({ incoming }) => ({ state: "blocked", openEdges: incoming.length, taken: new Set() }));
     this.#openNodes = plan.nodes.length;
   }
 
   /** The trigger that fired is ready; the other triggers are pruned, with all that only they reach. @throws RangeError when it is no trigger. */
-  static start(plan: Plan, triggerNodeId: string): Progress {
+  static start(plan: ScopePlan, triggerNodeId: string): Progress {
     if (!plan.triggers.includes(triggerNodeId)) {
       throw new RangeError(`"${triggerNodeId}" is no trigger of this plan.`);
     }
@@ -63,7 +64,7 @@ export class Progress {
    * The progress that recorded outcomes, by node id, lead to. Settles them in plan order; outcomes of nodes that cannot have been ready are refused.
    * @throws RangeError when the outcomes do not belong to this plan and trigger.
    */
-  static restore(plan: Plan, triggerNodeId: string, outcomes: ReadonlyMap<string, NodeOutcome>): Progress {
+  static restore(plan: ScopePlan, triggerNodeId: string, outcomes: ReadonlyMap<string, NodeOutcome>): Progress {
     const progress = Progress.start(plan, triggerNodeId);
     const unknown = [...outcomes.keys()].find((nodeId) => !plan.positions.has(nodeId));
     if (unknown !== undefined) {
@@ -108,7 +109,7 @@ export class Progress {
     return this.#get(nodeId).state;
   }
 
-  /** The taken edges into a node so far, by plan order of their sources; complete once it is ready. @throws RangeError when the plan has no such node. */
+  /** The taken edges into a node so far, by plan order of their sources; complete once it is ready. Of a node that joins the first branch: that one. @throws RangeError when the plan has no such node. */
   takenInputs(nodeId: string): readonly TakenInput[] {
     const { taken } = this.#get(nodeId);
     return this.#planned(nodeId)
@@ -138,18 +139,22 @@ export class Progress {
   #resolveEdges(source: PlannedNode, takenPorts: ReadonlySet<string>, ready: PlannedNode[], pruned: PlannedNode[]): void {
     for (const edge of [...source.outgoing.values()].flat()) {
       const target = at(this.#nodes, edge.to);
+      const planned = at(this.#plan.nodes, edge.to);
       target.openEdges -= 1;
+      if (target.state !== "blocked") {
+        continue;
+      }
       if (takenPorts.has(edge.port)) {
         target.taken.add(edge);
       }
-      if (target.openEdges > 0) {
+      if (target.openEdges > 0 && !(planned.joinsFirst && target.taken.size > 0)) {
         continue;
       }
       if (target.taken.size > 0) {
         target.state = "ready";
-        ready.push(at(this.#plan.nodes, edge.to));
+        ready.push(planned);
       } else {
-        pruned.push(at(this.#plan.nodes, edge.to));
+        pruned.push(planned);
       }
     }
   }

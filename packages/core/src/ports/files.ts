@@ -3,6 +3,9 @@ import { z } from "zod";
 /** Bytes of one file at most. */
 export const FILE_BYTES_MAX = 26_214_400;
 
+/** Bytes of all files of one execution together at most. */
+export const EXECUTION_FILE_BYTES_MAX = 104_857_600;
+
 /**
  * Binary data as nodes hand it on: a reference, never the content. It names a file of the same tenant; one of another tenant cannot be opened.
  */
@@ -16,15 +19,20 @@ export const fileRefSchema = z.strictObject({
 export type FileRef = z.output<typeof fileRefSchema>;
 
 export interface NewFile {
+  /** As it is to be seen; folders and control characters are taken out. */
   readonly name: string;
+  /** What is no media type is stored as `application/octet-stream`. */
   readonly mediaType: string;
   readonly content: Uint8Array;
 }
 
 /** The files of one execution's tenant. */
 export interface FilePort {
-  /** Stores a file. The same content and name by the same node and item gives the same reference, so that an attempt may repeat it. @throws NodeError FILE_TOO_LARGE */
+  /**
+   * Stores a file. The same content and name by the same node and item gives the same reference, so that an attempt may repeat it.
+   * @throws NodeError FILE_TOO_LARGE, EXECUTION_TOO_LARGE (both DATA)
+   */
   save(file: NewFile): Promise<FileRef>;
-  /** The content of a file of the tenant. @throws NodeError FILE_NOT_FOUND */
+  /** The content of a file of the tenant. @throws NodeError FILE_NOT_FOUND (DATA) */
   read(fileId: string): Promise<Uint8Array>;
 }

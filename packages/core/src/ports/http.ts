@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array;
   readonly timeoutMs: number;
   readonly maxResponseBytes: number;
+  /** Redirects that are followed, 5 at most and by default; 0 for a body that nobody else may see. */
+  readonly maxRedirects?: number;
   readonly signal?: AbortSignal;
 }
 

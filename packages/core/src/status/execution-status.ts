@@ -26,6 +26,6 @@ export function isTerminal(status: ExecutionStatus): boolean {
   return TRANSITIONS[status].length === 0;
 }
 
-/** Status of one journal row. RUNNING is an intent written before a side effect that cannot be repeated safely. */
+/** Status of one journal row. RUNNING is an intent written before a side effect that cannot be repeated safely, or a loop whose items are in work. */
 export const NODE_STATUSES = ["RUNNING", "WAITING", "SUCCESS", "FAILED", "SKIPPED"] as const;
 export type NodeStatus = (typeof NODE_STATUSES)[number];

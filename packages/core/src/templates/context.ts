@@ -5,6 +5,10 @@ export interface TemplateContext {
   readonly trigger: Json;
   /** What an execution tells about itself: id, workflow, start, attempt. */
   readonly execution: Json;
+  /** In the body of a loop: the element that it is run with; undefined elsewhere. */
+  readonly item?: Json;
+  /** In the body of a loop: `index` of the element, from 0, and their `count`; undefined elsewhere. */
+  readonly loop?: Json;
   /** The committed output of a node; undefined when there is none. */
   output(nodeId: string): Json | undefined;
   /** The id of the node that an alias names; undefined when it names none. */
@@ -23,5 +27,17 @@ export function templateContext(parts: {
     execution: parts.execution,
     output: (nodeId) => parts.outputs.get(nodeId),
     nodeOf: (alias) => parts.aliases.get(alias),
+  };
+}
+
+/** What the body of a loop sees for one item: all that is seen around the loop, the outputs of its own nodes for this item (read at every lookup), and the item. */
+export function itemContext(around: TemplateContext, parts: { readonly item: Json; readonly index: number; readonly count: number; readonly outputs: ReadonlyMap<string, Json> }): TemplateContext {
+  return {
+    trigger: around.trigger,
+    execution: around.execution,
+    item: parts.item,
+    loop: { index: parts.index, count: parts.count },
+    output: (nodeId) => (parts.outputs.has(nodeId) ? parts.outputs.get(nodeId) : around.output(nodeId)),
+    nodeOf: (alias) => around.nodeOf(alias),
   };
 }

@@ -10,11 +10,14 @@ export interface Literal {
   readonly value: string | number | boolean | null;
 }
 
+/** The roots of the template context that are no nodes. */
+export type RootScope = "trigger" | "execution" | "item" | "loop";
+
 /** Names a value of the template context. */
 export interface Reference {
   readonly kind: "reference";
-  /** `trigger`, `execution`; `node`: the output of the node with the id `name`; `name`: the same, by id or by alias. */
-  readonly scope: "trigger" | "execution" | "node" | "name";
+  /** `trigger`, `execution`; `item`, `loop`: of the loop around; `node`: the output of the node with the id `name`; `name`: the same, by id or by alias. */
+  readonly scope: RootScope | "node" | "name";
   /** The node id or alias; for the other scopes the scope itself. */
   readonly name: string;
   /** The steps from there on. */
@@ -148,7 +151,7 @@ function parseTerm(scanner: Scanner): Term {
 function referenceOf(scanner: Scanner, root: string, start: number): Reference {
   refuseDangerous(scanner, root, start);
   const path = parsePath(scanner);
-  if (root === "trigger" || root === "execution") {
+  if (root === "trigger" || root === "execution" || root === "item" || root === "loop") {
     return { kind: "reference", scope: root, name: root, path };
   }
   if (root !== "nodes") {

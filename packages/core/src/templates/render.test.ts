@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NodeError } from "../errors/node-error.ts";
 import type { Json } from "../json.ts";
-import { templateContext } from "./context.ts";
+import { itemContext, templateContext } from "./context.ts";
 import { scanTemplates } from "./references.ts";
 import { compileTemplates, renderValue } from "./render.ts";
 
@@ -136,4 +136,15 @@ test("any parameters over any data render or fail with the typed error", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("in the body of a loop, templates see the item, its place, the nodes of its body, and all that is seen around", () => {
+  const around = templateContext({ trigger: { t: 1 }, execution: { id: "x" }, outputs: new Map<string, Json>([["before", { b: 2 }], ["inside", "hidden"]]), aliases: new Map([["alias", "inside"]]) });
+  const inside = itemContext(around, { item: { id: 7, tags: ["a"] }, index: 3, count: 5, outputs: new Map<string, Json>([["inside", null]]) });
+  const value = { item: "{{ item.id }}", tag: "{{ item.tags[0] }}", place: "{{ loop.index }} of {{ loop.count }}", rest: "{{ trigger.t }}{{ execution.id }}{{ before.b }}", own: "{{ alias }}", id: "{{ nodes.inside }}" };
+  expect(renderValue(value, inside)).toEqual({ item: 7, tag: "a", place: "3 of 5", rest: "1x2", own: null, id: null });
+  for (const text of ["{{ item }}", "{{ loop.index }}"]) {
+    expect(() => renderValue(text, around)).toThrow("it is there in the body of a loop only");
+    expect(renderValue(text.replace(" }}", " | default: 1 }}"), around)).toBe(1);
+  }
 });

@@ -5,7 +5,7 @@ import { jsonBytes } from "../size.ts";
 import { compileValue, type Compiled, type LocatedReference } from "./compile.ts";
 import type { TemplateContext } from "./context.ts";
 import { Refusal } from "./filters.ts";
-import { pathText, type Expression, type FilterCall, type PathPart, type Reference, type Template, type Term } from "./parse.ts";
+import { parseTemplate, pathText, type Expression, type FilterCall, type PathPart, type Reference, type Template, type Term } from "./parse.ts";
 import { interpolated, isJsonObject, kindOf, MAX_TEXT_LENGTH } from "./values.ts";
 
 /** Most bytes of JSON that the expressions of one value may bring in together. */
@@ -25,9 +25,9 @@ export interface CompiledParams {
   render(context: TemplateContext): JsonObject;
 }
 
-/** Parses the templates of parameters. @throws NodeError DATA: TEMPLATE_SYNTAX; PARAMS_INVALID when nested deeper than 64 levels */
-export function compileTemplates(params: JsonObject): CompiledParams {
-  const entries = Object.entries(params).map(([key, value]) => ({ key, ...compileOrThrow(value, [key]) }));
+/** Parses the templates of parameters; those named in `literalParams` are taken as written. @throws NodeError DATA: TEMPLATE_SYNTAX; PARAMS_INVALID when nested deeper than 64 levels */
+export function compileTemplates(params: JsonObject, literalParams: readonly string[] = []): CompiledParams {
+  const entries = Object.entries(params).map(([key, value]) => ({ key, ...(literalParams.includes(key) ? literal(value) : compileOrThrow(value, [key])) }));
   return {
     references: entries.flatMap(({ references }) => references),
     render: (context) => {
@@ -40,6 +40,24 @@ export function compileTemplates(params: JsonObject): CompiledParams {
 /** One value with all templates filled in; see `compileTemplates`. @throws NodeError DATA, as compiling and rendering do */
 export function renderValue(value: Json, context: TemplateContext): Json {
   return render(compileOrThrow(value).compiled, context, new Budget());
+}
+
+/**
+ * A text with its expressions filled in, each as `textOf` writes its value: for texts in another language, whose rules no value may break.
+ * @throws NodeError DATA, as compiling and rendering do
+ */
+export function renderText(text: string, context: TemplateContext, textOf: (value: Json) => string): string {
+  const budget = new Budget();
+  return joined(
+    parseTemplate(text)
+      .values()
+      .map((segment) => (typeof segment === "string" ? segment : textOf(evaluate(segment, context, budget)))),
+    budget,
+  );
+}
+
+function literal(value: Json): ReturnType<typeof compileOrThrow> {
+  return { compiled: { kind: "constant", value }, references: [] };
 }
 
 function compileOrThrow(value: Json, path: readonly string[] = []): { readonly compiled: Compiled; readonly references: readonly LocatedReference[] } {
@@ -106,10 +124,17 @@ function renderTemplate(template: Template, context: TemplateContext, budget: Bu
     budget.spend(value);
     return value;
   }
+  return joined(
+    template.values().map((segment) => (typeof segment === "string" ? segment : interpolated(evaluate(segment, context, budget)))),
+    budget,
+  );
+}
+
+/** Takes the pieces one by one, so that no more is made than fits. */
+function joined(parts: Iterable<string>, budget: Budget): string {
   const pieces: string[] = [];
   let length = 0;
-  for (const segment of template) {
-    const piece = typeof segment === "string" ? segment : interpolated(evaluate(segment, context, budget));
+  for (const piece of parts) {
     length += piece.length;
     if (length > MAX_TEXT_LENGTH) {
       throw refused(`A template would make a text of more than ${MAX_TEXT_LENGTH} characters.`);
@@ -175,7 +200,7 @@ function valueOf(term: Term, context: TemplateContext): Json | Missing {
 function resolve(reference: Reference, context: TemplateContext): Json | Missing {
   let value = ROOTS[reference.scope](reference.name, context);
   if (value === undefined) {
-    return missing(reference, `the node "${reference.name}" has no output here`);
+    return missing(reference, reference.scope === "item" || reference.scope === "loop" ? "it is there in the body of a loop only" : `the node "${reference.name}" has no output here`);
   }
   for (const [index, part] of reference.path.entries()) {
     const next = memberOf(value, part);
@@ -190,6 +215,8 @@ function resolve(reference: Reference, context: TemplateContext): Json | Missing
 const ROOTS: Readonly<Record<Reference["scope"], (name: string, context: TemplateContext) => Json | undefined>> = {
   trigger: (_name, context) => context.trigger,
   execution: (_name, context) => context.execution,
+  item: (_name, context) => context.item,
+  loop: (_name, context) => context.loop,
   node: (name, context) => context.output(name),
   name: (name, context) => context.output(context.nodeOf(name) ?? name),
 };

@@ -1,7 +1,8 @@
 import type { JsonObject } from "@fluxo/core/json";
-import type { NodeContext, NodeResult } from "@fluxo/core/node/executor";
+import type { NodeContext } from "@fluxo/core/node/executor";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { executeNode } from "../registry.ts";
+import { doneOf } from "../testing/done.ts";
 import { nodeErrorOf } from "../testing/failures.ts";
 import { nodeContext } from "../testing/node-context.ts";
 import { Provider, type ReceivedRequest, type Reply } from "../testing/provider.ts";
@@ -21,8 +22,8 @@ afterAll(async () => {
   await provider[Symbol.asyncDispose]();
 });
 
-function run(params: JsonObject, parts: Partial<NodeContext> = {}): Promise<NodeResult> {
-  return executeNode("http.request", { url: URL_TEXT, ...params }, nodeContext({ http: provider, ...parts }));
+async function run(params: JsonObject, parts: Partial<NodeContext> = {}): Promise<ReturnType<typeof doneOf>> {
+  return doneOf(await executeNode("http.request", { url: URL_TEXT, ...params }, nodeContext({ http: provider, ...parts })));
 }
 
 async function sent(params: JsonObject): Promise<ReceivedRequest | undefined> {

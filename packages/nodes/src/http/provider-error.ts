@@ -13,11 +13,27 @@ const MAX_QUOTED_BYTES = 600;
  */
 export function providerError(response: HttpResponse, clock: Clock): NodeError {
   const quoted = quotedBody(response);
-  const message = `${hostOf(response.url)} answered ${response.status}${quoted === "" ? "." : `: ${quoted}`}`;
-  return new NodeError(message, optionsFor(response, clock));
+  return statusError(response, quoted === "" ? "." : `: ${quoted}`, clock);
 }
 
-function optionsFor({ status, headers }: HttpResponse, clock: Clock): NodeErrorOptions {
+/** The same for an answer that a library has read: `said` follows the host and the status. */
+export function statusError(response: Pick<HttpResponse, "status" | "headers" | "url">, said: string, clock: Clock): NodeError {
+  return new NodeError(`${hostOf(response.url)} answered ${response.status}${said}`, optionsFor(response, clock));
+}
+
+/** The failure of our own client that a library may have wrapped; undefined when there is none. */
+export function nodeErrorIn(error: unknown): NodeError | undefined {
+  const seen = new Set<unknown>();
+  for (let next = error; next instanceof Error && !seen.has(next); next = next.cause) {
+    if (next instanceof NodeError) {
+      return next;
+    }
+    seen.add(next);
+  }
+  return undefined;
+}
+
+function optionsFor({ status, headers }: Pick<HttpResponse, "status" | "headers">, clock: Clock): NodeErrorOptions {
   const retryAfterMs = parseRetryAfter(headers["retry-after"], clock);
   if (status === 429 || (status === 503 && retryAfterMs !== undefined)) {
     return { errorClass: "RATE_LIMIT", code: "PROVIDER_RATE_LIMITED", ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };

@@ -91,6 +91,7 @@ The first answer counts: a second respond node, a caller that no longer waits an
   ports: () => MAIN_PORT,
   retryClass: "never",
   sideEffect: "none",
+  isOutsideLoops: true,
   integration: null,
   defaultTimeoutMs: 10_000,
   examples: [

@@ -7,7 +7,9 @@ export interface ReceivedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** As UTF-8. */
   readonly body: string;
+  readonly bytes: Uint8Array;
 }
 
 /** What the provider answers; a `silent` one never does, a `broken` one closes the connection. */
@@ -18,7 +20,8 @@ const WANTED_URL = "x-wanted-url";
 /** A real HTTP server on the loopback interface that stands for every host, and the port that leads to it. */
 export class Provider implements HttpPort, AsyncDisposable {
   readonly requests: ReceivedRequest[] = [];
-  reply: Reply = { headers: { "content-type": "application/json" }, body: '{"ok":true}' };
+  /** The same for every request, or one that depends on it. */
+  reply: Reply | ((request: ReceivedRequest) => Reply) = { headers: { "content-type": "application/json" }, body: '{"ok":true}' };
   readonly #server: Server;
   readonly #port: number;
 
@@ -45,21 +48,8 @@ export class Provider implements HttpPort, AsyncDisposable {
   }
 
   /** Sends to the local server whatever the URL says, and answers in the name of the URL. */
-  send({ method, url, headers, body, timeoutMs, maxResponseBytes, signal }: HttpRequest): Promise<HttpResponse> {
-    const { pathname, search } = new URL(url);
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const ends = AbortSignal.any(signal === undefined ? [timeout] : [timeout, signal]);
-    return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        reject(signal?.aborted === true ? signal.reason : failureOf(error, timeout));
-      };
-      const options = { host: "127.0.0.1", port: this.#port, method, path: pathname + search, headers: { ...headers, [WANTED_URL]: url }, signal: ends };
-      const outgoing = openRequest(options, (incoming) => {
-        responseOf(incoming, url, maxResponseBytes).then(resolve, fail);
-      });
-      outgoing.on("error", fail);
-      outgoing.end(body);
-    });
+  send(request: HttpRequest): Promise<HttpResponse> {
+    return sendToPort(this.#port, request);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,8 +62,9 @@ export class Provider implements HttpPort, AsyncDisposable {
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const body = await readBody(incoming, Number.POSITIVE_INFINITY);
     const { [WANTED_URL]: url = "", ...headers } = joinedHeaders(incoming);
-    this.requests.push({ method: incoming.method ?? "", url, headers, body: Buffer.from(body).toString("utf8") });
-    const reply = this.reply;
+    const request = { method: incoming.method ?? "", url, headers, body: Buffer.from(body).toString("utf8"), bytes: body };
+    this.requests.push(request);
+    const reply = typeof this.reply === "function" ? this.reply(request) : this.reply;
     if (reply === "broken") {
       incoming.socket.destroy();
     } else if (reply !== "silent") {
@@ -81,6 +72,24 @@ export class Provider implements HttpPort, AsyncDisposable {
       outgoing.end(reply.body);
     }
   }
+}
+
+/** Sends to a server on the loopback interface whatever the URL says, and answers in the name of the URL. */
+export function sendToPort(port: number, { method, url, headers, body, timeoutMs, maxResponseBytes, signal }: HttpRequest): Promise<HttpResponse> {
+  const { pathname, search } = new URL(url);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const ends = AbortSignal.any(signal === undefined ? [timeout] : [timeout, signal]);
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      reject(signal?.aborted === true ? signal.reason : failureOf(error, timeout));
+    };
+    const options = { host: "127.0.0.1", port, method, path: pathname + search, headers: { ...headers, [WANTED_URL]: url }, signal: ends };
+    const outgoing = openRequest(options, (incoming) => {
+      responseOf(incoming, url, maxResponseBytes).then(resolve, fail);
+    });
+    outgoing.on("error", fail);
+    outgoing.end(body);
+  });
 }
 
 async function responseOf(incoming: IncomingMessage, url: string, maxBytes: number): Promise<HttpResponse> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { booleanVariable, intVariable, keyVariable, listVariable, secretVariable, urlVariable } from "./load.ts";
+import { booleanVariable, intVariable, keyListVariable, keyVariable, listVariable, secretVariable, urlVariable } from "./load.ts";
 
 /** A TCP port to listen on; 0 lets the system choose (tests). */
 const portVariable = intVariable({ min: 0, max: 65_535 });
@@ -45,6 +45,15 @@ export const COMMON_VARIABLES = {
   FLUXO_MASTER_KEY: keyVariable({ bytes: 32 }).describe(
     "The key that seals stored secrets; make one with: openssl rand -base64 32. Losing it loses them.",
   ),
+  FLUXO_PREVIOUS_MASTER_KEYS: keyListVariable({ bytes: 32 })
+    .default([])
+    .describe("Master keys of before, separated by commas: they open what they sealed, and seal nothing. See docs/credentials.md for the rotation."),
+  FLUXO_MASTER_KEY_FILE: z
+    .string()
+    .trim()
+    .min(1)
+    .optional()
+    .describe("A file with the root keys of credentials, one per line in base64, the current one first; instead of FLUXO_MASTER_KEY and FLUXO_PREVIOUS_MASTER_KEYS for credentials."),
   FLUXO_PUBLIC_INGRESS_URL: urlVariable(["http", "https"]).describe("The address under which callers reach the webhook ingress."),
   FLUXO_ALLOWED_PRIVATE_HOSTS: listVariable({ pattern: HOST_PORT, shape: "host:port" })
     .default([])

@@ -149,3 +149,13 @@ export function keyVariable(options: { readonly bytes: number }) {
     .transform((text) => Buffer.from(text, "base64"))
     .refine((key) => key.length === options.bytes, message);
 }
+
+/** Keys as `keyVariable` takes them, separated by commas. Errors never hold one. */
+export function keyListVariable(options: { readonly bytes: number }) {
+  const key = keyVariable(options);
+  return z
+    .string()
+    .transform((text) => text.split(",").map((part) => part.trim()).filter((part) => part !== ""))
+    .refine((parts) => parts.every((part) => key.safeParse(part).success), `must be keys of ${options.bytes} bytes in base64, separated by commas`)
+    .transform((parts) => parts.map((part) => Buffer.from(part, "base64")));
+}

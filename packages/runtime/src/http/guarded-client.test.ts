@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type CanaryServer, startCanary } from "../testing/canary-server.ts";
 import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../testing/tls-fixture.ts";
 import { createGuardedClient, type GuardedClientOptions } from "./guarded-client.ts";
-import type { Resolver } from "./resolve-guarded.ts";
+import type { Resolver } from "../dial/resolve-guarded.ts";
 
 const PUBLIC = "93.184.216.34";
 const resolver: Resolver = () => Promise.resolve([{ address: PUBLIC }]);

@@ -2,11 +2,12 @@ import type { Socket } from "node:net";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { HttpPort, HttpRequest, HttpResponse } from "@fluxo/core/ports/http";
 import { type buildConnector, Client, errors } from "undici";
-import { isHttpPortAllowed, parseAllowedHosts } from "./address-rules.ts";
-import { type OpenSocket, openTcp, openTls } from "./open-socket.ts";
+import { isHttpPortAllowed, parseAllowedHosts } from "../dial/address-rules.ts";
+import { connectionFailure, systemCodeOf, timedOut } from "../dial/failures.ts";
+import { connectVetted, type OpenSocket, openTcp } from "../dial/open-socket.ts";
+import { refused, resolveGuarded, type Resolver, type VettedTarget } from "../dial/resolve-guarded.ts";
 import { ACCEPTED_ENCODINGS, decodersFor, readBody, tooLarge } from "./read-body.ts";
 import { type Hop, isRedirect, MAX_REDIRECTS, nextHop } from "./redirect.ts";
-import { refused, resolveGuarded, type Resolver, type VettedTarget } from "./resolve-guarded.ts";
 
 export interface GuardedClientOptions {
   /** `host:port` literals that are open although they are private (FLUXO_ALLOWED_PRIVATE_HOSTS). */
@@ -57,6 +58,7 @@ export function createGuardedClient(options: GuardedClientOptions = {}): HttpPor
 async function send(request: HttpRequest, settings: Settings): Promise<HttpResponse> {
   request.signal?.throwIfAborted();
   let hop = firstHop(request, settings);
+  const redirectsMax = Math.min(request.maxRedirects ?? MAX_REDIRECTS, MAX_REDIRECTS);
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), Math.min(request.timeoutMs, MAX_TIMER_MS));
   const signal = request.signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, request.signal]);
@@ -64,7 +66,7 @@ async function send(request: HttpRequest, settings: Settings): Promise<HttpRespo
     for (let redirects = 0; ; redirects += 1) {
       const answer = await exchange(hop, request.maxResponseBytes, settings, signal);
       if (answer.kind === "response") return answer.response;
-      if (redirects === MAX_REDIRECTS) throw rejected(`${hop.url.host} redirects more than ${MAX_REDIRECTS} times.`);
+      if (redirects === redirectsMax) throw rejected(redirectsMax === 0 ? `${hop.url.host} redirects, which is not followed here.` : `${hop.url.host} redirects more than ${redirectsMax} times.`);
       hop = nextHop(hop, answer.status, redirectTarget(answer.location, hop.url));
     }
   } catch (error) {
@@ -113,27 +115,21 @@ async function exchange(hop: Hop, maxResponseBytes: number, settings: Settings, 
   const target = await resolveGuarded(hop.url.hostname, port, {
     allowedHosts, isPortAllowed: isHttpPortAllowed, signal, ...(resolver === undefined ? {} : { resolver }),
   });
-  signal.throwIfAborted();
-  const sockets: Socket[] = [];
+  // Ends the socket with the exchange, and when the signal aborts; undici itself heeds a signal only once it is connected.
+  const ended = new AbortController();
   const client = new Client(hop.url.origin, {
-    connect: connectorTo(target, hop.url.protocol === "https:", settings, sockets),
+    connect: connectorTo(target, hop.url.protocol === "https:", settings, AbortSignal.any([signal, ended.signal])),
     pipelining: 0,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     // The signal bounds the whole exchange.
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const closeSockets = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
-  // undici heeds the signal only once it is connected; until then a closed socket is what ends the request.
-  signal.addEventListener("abort", closeSockets, { once: true });
   try {
     return await requestOnce(client, hop, maxResponseBytes, signal);
   } finally {
-    signal.removeEventListener("abort", closeSockets);
     void client.destroy().catch(() => undefined);
-    closeSockets();
+    ended.abort();
   }
 }
 
@@ -174,51 +170,28 @@ function joinHeaders(headers: Readonly<Record<string, string | string[] | undefi
   );
 }
 
-/** A connector that ignores what it is asked for and connects to the vetted target. */
-function connectorTo(target: VettedTarget, isTls: boolean, settings: Settings, sockets: Socket[]): buildConnector.connector {
-  return (_options, callback) => {
-    const tcp = settings.openSocket(target);
-    const socket = isTls ? openTls(tcp, target, settings.ca) : tcp;
-    sockets.push(tcp, socket);
-    const timer = setTimeout(() => {
-      socket.destroy(timedOut(`No connection to ${target.host}:${target.port} within ${settings.connectTimeoutMs} ms.`, undefined));
-      tcp.destroy();
-    }, settings.connectTimeoutMs);
-    let isSettled = false;
-    const settle = (error: Error | null): void => {
-      clearTimeout(timer);
-      if (isSettled) return;
-      isSettled = true;
-      if (error === null) callback(null, socket);
-      else callback(error, null);
-    };
-    const onError = (error: Error): void => settle(error);
-    tcp.on("error", onError);
-    socket.on("error", onError);
-    socket.once("close", () => settle(unreachable(target.host, "", undefined)));
-    socket.once(isTls ? "secureConnect" : "connect", () => settle(null));
-    tcp.setNoDelay(true);
-  };
+/** A connector that ignores what it is asked for and connects to the vetted target, for HTTP/1.1. */
+function connectorTo(target: VettedTarget, isTls: boolean, { openSocket, connectTimeoutMs, ca }: Settings, signal: AbortSignal): buildConnector.connector {
+  const tls = isTls ? { protocols: ["http/1.1"], ...(ca === undefined ? {} : { ca }) } : undefined;
+  return (_options, callback) => void handOver(connectVetted(target, { openSocket, tls, connectTimeoutMs, signal }), callback);
 }
 
-const TIMEOUT_CODES: ReadonlySet<string> = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
+async function handOver(connecting: Promise<Socket>, callback: buildConnector.Callback): Promise<void> {
+  const outcome = await connecting.catch((error: unknown) => (error instanceof Error ? error : new Error("The connection was given up.", { cause: error })));
+  if (outcome instanceof Error) callback(outcome, null);
+  else callback(null, outcome);
+}
+
+const TIMEOUT_CODES: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);
 
 function translate(error: unknown, host: string): unknown {
   if (error instanceof NodeError) return error;
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const code = systemCodeOf(error);
   if (code === undefined && !(error instanceof errors.HTTPParserError) && !(error instanceof AggregateError)) return error;
   if (code === "UND_ERR_INVALID_ARG" || code === "UND_ERR_NOT_SUPPORTED") return invalid("A header holds characters that are not allowed in headers.", error);
   if (code === "UND_ERR_HEADERS_OVERFLOW") return new NodeError(`The headers of ${host} are too large.`, { errorClass: "DATA", code: "RESPONSE_TOO_LARGE", cause: error });
   if (code !== undefined && TIMEOUT_CODES.has(code)) return timedOut(`${host} did not answer in time.`, error);
-  return unreachable(host, code === undefined ? "" : ` (${code})`, error);
-}
-
-function unreachable(host: string, detail: string, cause: unknown): NodeError {
-  return new NodeError(`The connection to ${host} failed${detail}.`, { errorClass: "CONNECTION", code: "CONNECTION_FAILED", cause });
-}
-
-function timedOut(message: string, cause: unknown): NodeError {
-  return new NodeError(message, { errorClass: "TIMEOUT", code: "NODE_TIMEOUT", cause });
+  return connectionFailure(error, host);
 }
 
 function invalid(message: string, cause?: unknown): NodeError {

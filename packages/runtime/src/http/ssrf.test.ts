@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ODD_HOSTS, PRIVATE_ADDRESSES } from "../testing/address-vectors.ts";
 import { type CanaryServer, startCanary } from "../testing/canary-server.ts";
 import { createGuardedClient } from "./guarded-client.ts";
-import type { Resolver, VettedTarget } from "./resolve-guarded.ts";
+import type { Resolver, VettedTarget } from "../dial/resolve-guarded.ts";
 
 const PUBLIC_V4 = "93.184.216.34";
 const PUBLIC_V6 = "2606:4700::6810:84e5";

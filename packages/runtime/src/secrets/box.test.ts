@@ -78,6 +78,7 @@ test("another master key is named as the reason; a previous key opens but does n
   const rotated = createSecretBox(newKey, [masterKey]);
   expect(rotated.open(sealed, AAD).toString()).toBe(CANARY);
   expect(codeOf(() => box.open(rotated.seal(CANARY, AAD), AAD))).toBe("KEY_UNKNOWN");
+  expect([rotated.isCurrent(sealed), rotated.isCurrent(rotated.seal(CANARY, AAD)), box.isCurrent(sealed)]).toEqual([false, true, true]);
 });
 
 test("does not follow later changes of the key's buffer", () => {

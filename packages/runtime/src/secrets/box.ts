@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
+import { joinParts } from "./additional-data.ts";
 
 const VERSION = 1;
 const KEY_BYTES = 32;
@@ -34,6 +35,8 @@ export class SecretBoxError extends Error {
  * and a secret opens only under the same parts.
  */
 export interface SecretBox {
+  /** Whether the current master key sealed it. */
+  isCurrent(sealed: Uint8Array): boolean;
   seal(plaintext: Uint8Array | string, aad: readonly string[]): Buffer;
   /** @throws SecretBoxError */
   open(sealed: Uint8Array, aad: readonly string[]): Buffer;
@@ -55,6 +58,7 @@ export function createSecretBox(masterKey: Buffer, previousKeys: readonly Buffer
   const sealingKey = Buffer.from(masterKey);
   const sealingKeyId = keyIdOf(sealingKey);
   return {
+    isCurrent: (sealed) => sealingKeyId.equals(sealed.subarray(1, 1 + KEY_ID_BYTES)),
     seal: (plaintext, aad) => {
       const salt = randomBytes(SALT_BYTES);
       const header = Buffer.concat([Buffer.of(VERSION), sealingKeyId, salt]);
@@ -103,16 +107,4 @@ function tenantOf(aad: readonly string[]): string {
   const tenantId = aad[0];
   if (tenantId === undefined || tenantId === "") throw new RangeError("The first part of aad must be the tenant id.");
   return tenantId;
-}
-
-/** Each part after its length in bytes, so that no two lists give the same bytes. */
-function joinParts(parts: readonly string[]): Buffer {
-  return Buffer.concat(
-    parts.flatMap((part) => {
-      const bytes = Buffer.from(part, "utf8");
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(bytes.length);
-      return [length, bytes];
-    }),
-  );
 }

@@ -13,7 +13,7 @@ export const cancelExecution: Handler<Routes["cancelExecution"]> = async ({ acce
   if (result.isRequested) {
     // The flag in the row is the truth; without the message the worker sees it at its next heartbeat.
     await publishCancel({ version: 1, tenantId, executionId }).catch((error: unknown) => logger.warn({ err: error, executionId }, "cancel not published"));
-    return { status: 202, body: { status: "RUNNING", cancelRequested: true } };
+    return { status: 202, headers: { Location: `/v1/executions/${executionId}` }, body: { status: "RUNNING", cancelRequested: true } };
   }
   if (result.status !== "CANCELED") throw new RequestError("STATE_CONFLICT", { detail: `The execution ended already, with ${result.status}.` });
   return { status: 200, body: { status: "CANCELED" } };

@@ -21,15 +21,20 @@ export function toSummaryAnswer(execution: ExecutionSummaryRecord): SummaryAnswe
     durationMs: durationBetween(execution.startedAt, execution.completedAt),
     cancelRequestedAt: toInstant(execution.cancelRequestedAt),
     rerunOf: execution.rerunOf,
+    parent: toParentAnswer(execution),
     error: toErrorAnswer(execution),
   };
 }
 
 /** An execution with everything that is recorded of it but its journal. */
-export function toExecutionAnswer(execution: ExecutionRecord): z.input<typeof executionSchema> {
+export function toExecutionAnswer(execution: ExecutionRecord, reruns: { readonly count: number; readonly ids: readonly string[] }): z.input<typeof executionSchema> {
   const { error, ...summary } = toSummaryAnswer(execution);
   const { occurrenceKey, inngestEventId, errorStack, input, output } = execution;
-  return { ...summary, occurrenceKey, inngestEventId, error: error === null ? null : { ...error, stack: errorStack }, input, output };
+  return { ...summary, occurrenceKey, inngestEventId, error: error === null ? null : { ...error, stack: errorStack }, input, output, reruns: { count: reruns.count, ids: [...reruns.ids] } };
+}
+
+function toParentAnswer({ parentExecutionId: executionId, parentNodeId: nodeId, parentItem: item }: ExecutionSummaryRecord): SummaryAnswer["parent"] {
+  return executionId === null || nodeId === null || item === null ? null : { executionId, nodeId, item };
 }
 
 function toErrorAnswer({ errorCode, errorMessage, errorNodeId }: ExecutionSummaryRecord): SummaryAnswer["error"] {

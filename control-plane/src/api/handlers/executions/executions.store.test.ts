@@ -170,7 +170,7 @@ test("cancels what is queued at once, asks what runs, and refuses what ended oth
   listener.on("message", (_channel: string, message: string) => heard.resolve(message));
   await listener.subscribe(`${PREFIX}:${CANCEL_CHANNEL}`);
   const asked = await tenant.client.post(`/v1/executions/${running}/cancel`);
-  expect([asked.status, asked.body]).toEqual([202, { status: "RUNNING", cancelRequested: true }]);
+  expect([asked.status, asked.headers.get("location"), asked.body]).toEqual([202, `/v1/executions/${running}`, { status: "RUNNING", cancelRequested: true }]);
   expect(cancelMessageSchema.parse(JSON.parse(await heard.promise))).toEqual({ version: 1, tenantId: tenant.id, executionId: running });
   listener.disconnect();
   expect((await tenant.client.get(`/v1/executions/${running}`)).text("cancelRequestedAt")).toMatch(/Z$/);

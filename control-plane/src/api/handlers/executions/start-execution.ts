@@ -1,13 +1,11 @@
-import { createHash } from "node:crypto";
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { canonicalJson } from "@fluxo/core/canonical-json";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import type { Json } from "@fluxo/core/json";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { intake, type IntakeItem } from "@fluxo/prisma/executions/intake";
 import { findManualTriggers } from "@fluxo/prisma/repositories/triggers";
 import { findWorkflow } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
+import { fingerprintOf } from "../fingerprint.ts";
 import { notFound } from "../not-found.ts";
 
 /** POST /v1/workflows/{workflowId}/executions */
@@ -59,9 +57,4 @@ async function findManualTrigger(db: ScopedDb, tenantId: string, workflowId: str
 
 function noManualTrigger(): RequestError {
   return new RequestError("STATE_CONFLICT", { detail: "The published version has no such trigger.manual node." });
-}
-
-/** Tells a repeat of a request from another one; the same for every way to write the same JSON. */
-function fingerprintOf(input: Json): string {
-  return createHash("sha256").update(canonicalJson(input), "utf8").digest("hex");
 }

@@ -1,6 +1,8 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
+import { armTriggers } from "@fluxo/prisma/dispatch/arm";
 import { findTenant, updateTenant as changeTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
+import { assertErrorWorkflow } from "../error-workflow.ts";
 import { refuseTakenNames } from "../name-taken.ts";
 import { notFound } from "../not-found.ts";
 import { toTenantAnswer } from "./tenant-answer.ts";
@@ -8,11 +10,15 @@ import { assertTenantTerms } from "./tenant-terms.ts";
 
 /** PATCH /v1/tenants/{tenantId} */
 export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, params, body }, { tenantDb }) => {
+  const found = await tenantDb.withAgency(access.agencyId, (db) => findTenant(db, params.tenantId));
+  if (found === undefined) throw notFound("tenant");
+  await assertErrorWorkflow(tenantDb, found.id, body.errorWorkflowId, "/body/errorWorkflowId");
   const tenant = await refuseTakenNames("tenant", () =>
     tenantDb.withAgency(access.agencyId, async (db) => {
-      if ((await findTenant(db, params.tenantId)) === undefined) throw notFound("tenant");
       await assertTenantTerms(db, body);
-      return changeTenant(db, access.agencyId, params.tenantId, body);
+      const changed = await changeTenant(db, access.agencyId, params.tenantId, body);
+      if (body.status === "ACTIVE") await armTriggers(db, params.tenantId);
+      return changed;
     }),
   );
   if (tenant === undefined) throw notFound("tenant");

@@ -1,8 +1,11 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
+import { credentialIdsOf, credentialUsesOf, findCredentialIssues } from "@fluxo/core/credentials/uses";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { graphSchema, type Graph } from "@fluxo/core/graph/graph";
 import { graphHash } from "@fluxo/core/graph/hash";
+import type { GraphIssue } from "@fluxo/core/graph/issue";
 import { validateGraph } from "@fluxo/core/graph/validate";
+import { declareCredentials, lockCredentialKinds } from "@fluxo/prisma/credentials/usages";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { createVersion, findVersionByHash, type VersionRecord } from "@fluxo/prisma/repositories/workflow-versions";
 import { lockDraft, setPublishedVersion } from "@fluxo/prisma/repositories/workflows";
@@ -10,6 +13,7 @@ import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { notFound } from "../not-found.ts";
 import { hookUrlOf } from "../triggers/trigger-answer.ts";
+import { findChildIssues } from "./child-issues.ts";
 import { nodeCatalog, nodeTypesOf } from "./graph-catalog.ts";
 import { syncTriggers } from "./sync-triggers.ts";
 import { toVersionAnswer } from "./workflow-answer.ts";
@@ -22,8 +26,10 @@ export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ acce
     const draft = await lockDraft(db, tenantId, workflowId);
     if (draft === undefined) throw notFound("workflow");
     const graph = graphSchema.parse(draft);
-    assertPublishable(graph);
+    const uses = credentialUsesOf(graph, nodeCatalog);
+    assertPublishable([...validateGraph(graph, nodeCatalog), ...(await findChildIssues(db, tenantId, workflowId, graph)), ...findCredentialIssues(uses, await lockCredentialKinds(db, tenantId, credentialIdsOf(uses)))]);
     const published = await findOrCreateVersion(db, tenantId, { workflowId, graph, publishedBy: keyId }, services);
+    await declareCredentials(db, tenantId, published.version.id, uses.map(({ nodeId, param, value }) => ({ nodeId, param, credentialId: value })));
     const triggers = await syncTriggers(db, tenantId, workflowId, graph, services);
     await setPublishedVersion(db, tenantId, workflowId, published.version.id);
     return { ...published, synced: triggers };
@@ -38,8 +44,7 @@ export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ acce
 };
 
 /** @throws RequestError GRAPH_INVALID with an issue per fault, each with the node that it is about */
-function assertPublishable(graph: Graph): void {
-  const issues = validateGraph(graph, nodeCatalog);
+function assertPublishable(issues: readonly GraphIssue[]): void {
   if (issues.length === 0) return;
   const [first] = issues;
   throw new RequestError("GRAPH_INVALID", { issues, detail: issues.length === 1 && first !== undefined ? first.message : `The graph has ${issues.length} issues.` });

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
+import { canonicalJson } from "@fluxo/core/canonical-json";
 import type { Graph, GraphNode } from "@fluxo/core/graph/graph";
 import type { Json } from "@fluxo/core/json";
 import { findDefinition } from "@fluxo/nodes/catalog";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
+import { watchSource } from "@fluxo/prisma/dispatch/arm";
 import { createTrigger, disableOtherTriggers, findTriggersByNode, updateTrigger, type TriggerChange, type TriggerRecord } from "@fluxo/prisma/repositories/triggers";
 import type { ApiServices } from "../../services.ts";
 import { authenticationMode, makeSecret, sealSecret, TOKEN_BYTES } from "../triggers/trigger-secret.ts";
@@ -52,7 +55,16 @@ async function syncTrigger(
     ...(mode === "none" ? { sealedSecret: null } : {}),
   };
   const trigger = known === undefined ? await createTrigger(db, tenantId, { id, workflowId, nodeId: node.id }, change) : await updateTrigger(db, tenantId, id, change);
+  const sourceKey = sourceKeyOf(node.type, config);
+  if (sourceKey !== undefined) await watchSource(db, tenantId, id, { kind, sourceKey });
   return { trigger, secret };
+}
+
+/** Hash of what identifies the source that a dispatcher watches; undefined for triggers that watch none. */
+function sourceKeyOf(type: string, config: Json): string | undefined {
+  const sourceKey = findDefinition(type)?.sourceKey;
+  if (sourceKey === undefined || typeof config !== "object" || config === null || Array.isArray(config)) return undefined;
+  return createHash("sha256").update(canonicalJson(sourceKey(config))).digest("hex");
 }
 
 /** The parameters with the schema's defaults; a published graph was validated, so they fit. */

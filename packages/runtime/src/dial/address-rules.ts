@@ -90,8 +90,12 @@ const DENIED_HIGH_PORTS: ReadonlySet<number> = new Set([
  * lines of HTTP into other protocols in our name.
  */
 export function isHttpPortAllowed(port: number): boolean {
-  if (!Number.isInteger(port) || port > 65_535) return false;
-  return WELL_KNOWN_HTTP_PORTS.has(port) || (port > 1023 && !DENIED_HIGH_PORTS.has(port));
+  return WELL_KNOWN_HTTP_PORTS.has(port) || isHighPortAllowed(port);
+}
+
+/** Whether a port is above 1023 and not one of those that are closed for everybody. */
+export function isHighPortAllowed(port: number): boolean {
+  return Number.isInteger(port) && port > 1023 && port <= 65_535 && !DENIED_HIGH_PORTS.has(port);
 }
 
 /** `host:port` in one form: the host as WHATWG URL writes it (lower case, IPv4 in dots, IPv6 in brackets and compressed). */

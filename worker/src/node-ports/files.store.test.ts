@@ -1,0 +1,59 @@
+import { randomBytes } from "node:crypto";
+import { FILE_BYTES_MAX, type FilePort } from "@fluxo/core/ports/files";
+import { createPool } from "@fluxo/prisma/database/pool";
+import { createFileStore } from "@fluxo/prisma/files/file-store";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { filePort } from "./files.ts";
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let workflow: SeededWorkflow;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 3, role: "fluxo_app" });
+  workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
+});
+afterAll(async () => {
+  await Promise.all([owner.end(), app.end()]);
+  await database.drop();
+});
+
+async function portOf(of: SeededWorkflow): Promise<FilePort> {
+  const [executionId = ""] = await queueExecutions(app, of, [{}]);
+  return filePort(createFileStore(app, uuidV7), { tenantId: of.tenantId, workflowId: of.workflowId, executionId, nodeId: "make", item: 0 });
+}
+
+test("gives back what was saved, to every execution of the tenant and to nobody else", async () => {
+  const content = randomBytes(2_500_000);
+  const port = await portOf(workflow);
+  const file = await port.save({ name: "a.bin", mediaType: "application/x-test", content });
+  expect(await port.save({ name: "a.bin", mediaType: "application/x-test", content })).toEqual(file);
+  for (const reader of [port, await portOf(workflow)]) expect(Buffer.from(await reader.read(file.fileId)).equals(content)).toBe(true);
+  const stranger = await portOf(await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] }));
+  for (const fileId of [file.fileId, uuidV7.next(), "not-an-id"]) {
+    await expect((fileId === file.fileId ? stranger : port).read(fileId)).rejects.toMatchObject({ errorClass: "DATA", code: "FILE_NOT_FOUND" });
+  }
+});
+
+test("refuses a file that is too large, and an execution with too much of them", async () => {
+  const port = await portOf(workflow);
+  const largest = Buffer.alloc(FILE_BYTES_MAX);
+  await expect(port.save({ name: "a", mediaType: "a/b", content: Buffer.alloc(FILE_BYTES_MAX + 1) })).rejects.toMatchObject({ errorClass: "DATA", code: "FILE_TOO_LARGE" });
+  for (const name of ["1", "2", "3", "4"]) expect((await port.save({ name, mediaType: "a/b", content: largest })).bytes).toBe(FILE_BYTES_MAX);
+  await expect(port.save({ name: "5", mediaType: "a/b", content: Buffer.from("x") })).rejects.toMatchObject({ errorClass: "DATA", code: "EXECUTION_TOO_LARGE" });
+});
+
+test("a database that is away is worth another attempt", async () => {
+  const away = new pg.Pool({ host: "127.0.0.1", port: 1, max: 1 });
+  const port = filePort(createFileStore(away, uuidV7), { tenantId: workflow.tenantId, workflowId: workflow.workflowId, executionId: uuidV7.next(), nodeId: "make", item: 0 });
+  await expect(port.save({ name: "a", mediaType: "a/b", content: Buffer.from("x") })).rejects.toMatchObject({ errorClass: "SERVER", code: "UNAVAILABLE" });
+  await expect(port.read(uuidV7.next())).rejects.toMatchObject({ errorClass: "SERVER", code: "UNAVAILABLE" });
+  await away.end();
+});
