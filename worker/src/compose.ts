@@ -4,7 +4,6 @@ import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { nodeTiers } from "@fluxo/nodes/catalog";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
@@ -21,8 +20,7 @@ import { serve } from "inngest/express";
 import { listenForCancels } from "./cancel-listener.ts";
 import { workerConfig, type WorkerConfig } from "./config.ts";
 import { DryTaker } from "./execution/dry-taker.ts";
-import { Engine, type EngineOptions } from "./execution/engine.ts";
-import { createExecutionStore } from "./execution/execution-store.ts";
+import type { Engine, EngineOptions } from "./execution/engine.ts";
 import { LeaseKeeper } from "./execution/lease-keeper.ts";
 import { FAST_LANE_SILENCE_MS, FastLaneTaker } from "./fast-lane/fast-lane-taker.ts";
 import { executionFunctions } from "./inngest/functions.ts";
@@ -31,6 +29,7 @@ import { createMemory } from "./node-ports/memory.ts";
 import { createCredentials } from "./node-ports/credentials.ts";
 import { createNodePorts } from "./node-ports/node-ports.ts";
 import { createSandbox } from "./node-ports/sandbox.ts";
+import { createLanes } from "./lanes.ts";
 import { registerFunctions } from "./inngest/register.ts";
 import { responseAnnouncer } from "./response-announcer.ts";
 
@@ -66,7 +65,6 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const announcements = connectRedis("announcements", "commands");
   void announcements.connect().catch(() => undefined); // createRedis reports it and tries again
 
-  const store = createExecutionStore({ pool: app, owner, leaseMs: config.WORKER_LEASE_MS, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
   const dial = createGuardedDialer({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
@@ -75,15 +73,12 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner });
   const sandbox = createSandbox(config);
   lifecycle.onStop("sandbox", () => sandbox.stop());
-  const engineOptions: EngineOptions = { store, leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
-  const engine = new Engine(engineOptions);
+  const engineOptions: Omit<EngineOptions, "store"> = { leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
   // What dry reruns compute is no execution: it is counted apart, where nobody looks.
   const dryTaker = new DryTaker({ app, system, owner, ids: uuidV7, logger, tools: { ...engineOptions.tools, metrics: createMetrics(createRegistry()) } });
   lifecycle.onStop("dry reruns", () => dryTaker.stop());
-  leases.start();
-  lifecycle.onStop("journal", () => store.drain());
-  lifecycle.onStop("leases", () => leases.stop());
-  lifecycle.onStop("executions", () => engine.stop(config.WORKER_STOP_DEADLINE_MS), { timeoutMs: config.WORKER_STOP_DEADLINE_MS + 1_000 });
+  const store = { pool: app, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, metrics };
+  const lanes = createLanes({ store, engine: engineOptions, stopDeadlineMs: config.WORKER_STOP_DEADLINE_MS }, lifecycle);
   void listenForCancels(redis, config.FLUXO_REDIS_PREFIX, (executionId) => leases.cancel(executionId), logger).catch((error: unknown) => {
     logger.warn({ err: error }, "cancels are heard with the heartbeat only");
   });
@@ -93,7 +88,7 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
     isStopping: () => lifecycle.isStopping(),
     checks: [{ name: "postgresql", check: () => app.query("SELECT 1") }],
   });
-  const server = await listen(workerApp(config, engine, logger, health), { host: config.HOST, port: config.PORT, requestTimeoutMs: 0 });
+  const server = await listen(workerApp(config, lanes.events, logger, health), { host: config.HOST, port: config.PORT, requestTimeoutMs: 0 });
   const registration = new AbortController();
   lifecycle.onStop("http", async () => {
     registration.abort();
@@ -101,7 +96,7 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
     await server.close(CLOSE_DEADLINE_MS);
   });
   if (config.FLUXO_FAST_LANE) {
-    const claimAndRun: Engine["claimAndRun"] = (tenantId, executionIds) => engine.claimAndRun(tenantId, executionIds);
+    const claimAndRun: Engine["claimAndRun"] = (tenantId, executionIds) => lanes.fast.claimAndRun(tenantId, executionIds);
     const taker = new FastLaneTaker({ redis: connectRedis("fast lane", "blocking", FAST_LANE_SILENCE_MS), claimAndRun, clock: systemClock, logger, metrics });
     lifecycle.onStop("fast lane", () => taker.stop());
     taker.start();

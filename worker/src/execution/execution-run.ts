@@ -100,7 +100,7 @@ export class ExecutionRun {
   async run(): Promise<RunResult> {
     if (this.#claimed.isCanceled) this.cancel();
     await this.#resumeJournal();
-    for (const { startable } of this.#scopes()) this.#queue.push(...startable.filter(({ nodeId }) => !this.#loops.has(nodeId)));
+    for (const { runnable } of this.#scopes()) this.#queue.push(...runnable.filter(({ nodeId }) => !this.#loops.has(nodeId)));
     for (const loopId of this.#loops.keys()) await this.#advance(loopId);
     this.#pump();
     await this.#ended.promise;

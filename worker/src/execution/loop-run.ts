@@ -78,7 +78,7 @@ export class LoopRun {
     const scope = this.#parts.openScope(index, entries);
     this.#open.set(index, scope);
     this.#review(scope);
-    return scope.startable;
+    return scope.runnable;
   }
 
   #review(scope: Scope): void {

@@ -79,7 +79,7 @@ export class Scope {
   }
 
   /** The nodes that are ready and do not wait, in plan order. */
-  get startable(): Task[] {
+  get runnable(): Task[] {
     return this.progress.ready.filter((nodeId) => !this.waiting.has(nodeId)).map((nodeId) => ({ scope: this, nodeId }));
   }
 

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../json.ts";
 import { isJsonObject } from "../templates/values.ts";
 
 /** What a loop does when one of its items fails: start no more and fail, or go on and tell of it in its output. */
-export type ItemErrorPolicy = "stop" | "continue";
+type ItemErrorPolicy = "stop" | "continue";
 
 /** The work of a loop: what its body is run with, and how. */
 export interface LoopWork {

@@ -4,7 +4,7 @@ import { ITEMS_MAX, itemsSchema } from "../paths/items.ts";
 import { jsonValueSchema } from "../schemas/json.ts";
 
 /** The port that leads into the body. */
-export const ITEM_PORT = "item";
+const ITEM_PORT = "item";
 
 const PORTS = [ITEM_PORT, "main"] as const;
 
