@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(root, "node_modules", ".fluxo-lock");
 const nodeBinary = join(root, "node_modules", "node", "bin", process.platform === "win32" ? "node.exe" : "node");
-const COMMANDS = ["start", "test", "reset", "bench", "chaos", "load"];
+const COMMANDS = ["start", "test", "reset", "bench", "bench-dispatch", "chaos", "load"];
 const MIN_NODE_MAJOR = 20;
 
 /** Prints what failed, why and what to do, and ends the process. */

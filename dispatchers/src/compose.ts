@@ -10,10 +10,14 @@ import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/run
 import express from "express";
 import { loadDispatcherConfig } from "./config.ts";
 import type { Dispatcher, DispatcherParts } from "./dispatcher.ts";
+import { HealthSweep } from "./health/health-sweep.ts";
 
 /** Only the code of the chosen kind is loaded. */
 const kinds = {
   schedule: async () => (await import("./schedule/compose.ts")).composeSchedules,
+  email: async () => (await import("./email/compose.ts")).composeEmail,
+  file: async () => (await import("./file/compose.ts")).composeFiles,
+  rss: async () => (await import("./rss/compose.ts")).composeRss,
 } as const satisfies Record<string, () => Promise<(parts: DispatcherParts) => Promise<Dispatcher>>>;
 
 export type DispatcherKind = keyof typeof kinds;
@@ -56,6 +60,8 @@ export async function startDispatchers(kindNames: readonly DispatcherKind[], env
     lifecycle.onStop("dispatchers", async () => {
       await Promise.all(dispatchers.map((dispatcher) => dispatcher.stop()));
     });
+    const health = new HealthSweep({ system, clock: systemClock, logger, metrics });
+    lifecycle.onStop("health sweep", () => health.stop());
     const web = express();
     web.disable("x-powered-by");
     web.use(healthRouter({ registry, isStopping: () => lifecycle.isStopping(), checks: [{ name: "postgresql", check: () => app.query("SELECT 1") }] }));
@@ -64,6 +70,7 @@ export async function startDispatchers(kindNames: readonly DispatcherKind[], env
       await server.close(CLOSE_DEADLINE_MS);
     });
     for (const dispatcher of dispatchers) dispatcher.start();
+    health.start();
     lifecycle.markRunning();
     logger.info({ port: server.port, owner }, "dispatcher is ready");
   } catch (error) {

@@ -12,10 +12,18 @@ export const dispatcherVariables = z.object({
   REDIS_URL: COMMON_VARIABLES.REDIS_URL,
   FLUXO_REDIS_PREFIX: COMMON_VARIABLES.FLUXO_REDIS_PREFIX,
   FLUXO_MASTER_KEY: COMMON_VARIABLES.FLUXO_MASTER_KEY,
+  FLUXO_PREVIOUS_MASTER_KEYS: COMMON_VARIABLES.FLUXO_PREVIOUS_MASTER_KEYS,
+  FLUXO_MASTER_KEY_FILE: COMMON_VARIABLES.FLUXO_MASTER_KEY_FILE,
   FLUXO_ALLOWED_PRIVATE_HOSTS: COMMON_VARIABLES.FLUXO_ALLOWED_PRIVATE_HOSTS,
   DISPATCHER_LEASE_MS: intVariable({ min: 1_000, max: 600_000 })
     .default(30_000)
     .describe("Milliseconds after which a trigger whose dispatcher died is dispatched by another one."),
+  DISPATCHER_FILE_ROOT: z
+    .string()
+    .trim()
+    .min(1)
+    .optional()
+    .describe("The folder that holds a folder per tenant, named by the tenant's id, for triggers that watch files (docs/triggers-file.md). Without it no folder is watched; buckets are."),
   DISPATCHER_BATCH: intVariable({ min: 1, max: 5_000 }).default(500).describe("Due triggers that are claimed by one statement."),
 });
 

@@ -14,7 +14,7 @@ BEGIN
   WITH due AS (
     SELECT s.tenant_id, s.trigger_id FROM trigger_states s
     WHERE s.kind = p_kind AND s.claimable_at IS NOT NULL AND s.claimable_at <= v_now
-    ORDER BY s.claimable_at LIMIT p_limit FOR UPDATE SKIP LOCKED
+    ORDER BY s.claimable_at, s.tenant_id LIMIT p_limit FOR UPDATE SKIP LOCKED
   ), known AS (
     SELECT d.tenant_id, d.trigger_id, t.workflow_id, t.config, t.sealed_secret, p.poll_interval_seconds_min,
            t.is_enabled AND w.is_active AND w.published_version_id IS NOT NULL AND te.status = 'ACTIVE' AS is_live
@@ -73,14 +73,18 @@ REVOKE ALL ON FUNCTION fluxo_dispatch_adopt(uuid, uuid, text, text, int) FROM PU
 GRANT EXECUTE ON FUNCTION fluxo_dispatch_adopt(uuid, uuid, text, text, int) TO fluxo_system;
 
 -- fluxo_dispatch_extend(owner, rows, lease): keeps leases that are still held. In: [{ tenantId, triggerId, epoch }]. Out: those that are.
+-- What is paused or switched off meanwhile is not kept: who holds it stops watching, and the claim after its lease disarms it.
 CREATE OR REPLACE FUNCTION fluxo_dispatch_extend(p_owner text, p_rows jsonb, p_lease_ms int)
 RETURNS TABLE (trigger_id uuid, epoch int)
 LANGUAGE sql AS $$
   UPDATE trigger_states s
   SET lease_until = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0), claimable_at = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0)
   FROM jsonb_to_recordset(p_rows) AS r("tenantId" uuid, "triggerId" uuid, "epoch" int)
+  JOIN triggers t ON t.tenant_id = r."tenantId" AND t.id = r."triggerId" AND t.is_enabled
+  JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id AND w.is_active
+  JOIN tenants te ON te.id = t.tenant_id AND te.status = 'ACTIVE'
   WHERE s.tenant_id = r."tenantId" AND s.trigger_id = r."triggerId" AND s.lease_epoch = r."epoch" AND s.lease_owner = p_owner AND s.lease_until > clock_timestamp()
-    AND s.claimable_at IS NOT NULL
+    AND s.claimable_at IS NOT NULL AND NOT s.is_paused
   RETURNING s.trigger_id, s.lease_epoch
 $$;
 REVOKE ALL ON FUNCTION fluxo_dispatch_extend(text, jsonb, int) FROM PUBLIC;
@@ -90,7 +94,8 @@ GRANT EXECUTE ON FUNCTION fluxo_dispatch_extend(text, jsonb, int) TO fluxo_syste
 -- items, the ledger, the clocks, and the cursor, which therefore never passes an item whose occurrence is not committed.
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { triggerId, epoch, cursor, nextDueAt (null: no more), hold (keeps the lease), isConnected,
 --       items: rows of fluxo_intake with idx unique over the call, marks: [{ occurrenceKey, reason, detail, occurredAt }],
---       parked: [{ occurrenceKey, code, message, reference, raw (base64), occurredAt }], poll: { id, durationMs } | null, error: { code, message } | null }.
+--       parked: [{ occurrenceKey, code, message, reference, raw (base64), occurredAt }], poll: { id, durationMs } | null, error: { code, message } | null,
+--       entries (what the kind remembers): { isAnew (forgets all first), dropped: [key], kept: [{ key, value }] } | null }.
 -- Out:  per trigger: whether its lease was still held (else nothing was written) and what became of what it saw.
 CREATE OR REPLACE FUNCTION fluxo_dispatch_commit(p_owner text, p_rows jsonb)
 RETURNS TABLE (trigger_id uuid, is_held boolean, accepted int, duplicate int, filtered int, parked int, execution_ids uuid[])
@@ -121,8 +126,21 @@ BEGIN
     v_got := '[]';
     IF jsonb_array_length(v_intake) > 0 THEN
       SELECT jsonb_agg(jsonb_build_object('idx', n.idx, 'outcome', n.outcome, 'executionId', n.execution_id)) INTO v_got
-      FROM fluxo_intake(jsonb_build_array(jsonb_build_object('tenantId', v_tenant, 'rows', v_intake))) n;
+      -- Beside a duplicate, intake tells an accepted row twice.
+      FROM (SELECT DISTINCT * FROM fluxo_intake(jsonb_build_array(jsonb_build_object('tenantId', v_tenant, 'rows', v_intake)))) n;
       PERFORM set_config('app.tenant_id', v_tenant::text, true);
+    END IF;
+
+    IF jsonb_path_exists(v_rows, '$[*].entries ? (@ != null)') THEN
+      DELETE FROM trigger_entries e USING jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "entries" jsonb)
+      WHERE e.tenant_id = v_tenant AND e.trigger_id = r."triggerId" AND r."triggerId" = ANY (v_held) AND (r."entries" ->> 'isAnew')::boolean;
+      DELETE FROM trigger_entries e USING jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "entries" jsonb) CROSS JOIN LATERAL jsonb_array_elements_text(r."entries" -> 'dropped') d(key)
+      WHERE e.tenant_id = v_tenant AND e.trigger_id = r."triggerId" AND r."triggerId" = ANY (v_held) AND e.key = d.key;
+      INSERT INTO trigger_entries (tenant_id, trigger_id, key, value)
+      SELECT v_tenant, r."triggerId", k."key", k."value"
+      FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "entries" jsonb) CROSS JOIN LATERAL jsonb_to_recordset(r."entries" -> 'kept') AS k("key" text, "value" jsonb)
+      WHERE r."triggerId" = ANY (v_held)
+      ON CONFLICT (tenant_id, trigger_id, key) DO UPDATE SET value = excluded.value;
     END IF;
 
     RETURN QUERY
@@ -150,14 +168,15 @@ BEGIN
       JOIN marked m ON m.trigger_id = g."triggerId" AND m.occurrence_key = p."occurrenceKey"
       ON CONFLICT DO NOTHING
     ), counts AS (
-      SELECT g."triggerId" AS trigger_id,
-             (SELECT count(*)::int FROM started s WHERE s.trigger_id = g."triggerId" AND s.outcome = 'accepted') AS accepted,
-             (SELECT count(*)::int FROM started s WHERE s.trigger_id = g."triggerId" AND s.outcome <> 'accepted') +
-             (SELECT count(*)::int FROM marks k WHERE k."triggerId" = g."triggerId") - (SELECT count(*)::int FROM marked k WHERE k.trigger_id = g."triggerId") AS duplicate,
-             (SELECT count(*)::int FROM marked k WHERE k.trigger_id = g."triggerId" AND k.reason <> 'PARKED') AS filtered,
-             (SELECT count(*)::int FROM marked k WHERE k.trigger_id = g."triggerId" AND k.reason = 'PARKED') AS parked,
-             (SELECT array_agg(s.execution_id ORDER BY s.occurred_at, s.execution_id) FROM started s WHERE s.trigger_id = g."triggerId" AND s.outcome = 'accepted') AS execution_ids
+      SELECT g."triggerId" AS trigger_id, coalesce(s.accepted, 0) AS accepted, coalesce(s.told - s.accepted, 0) + coalesce(k.told, 0) - coalesce(m.filtered + m.parked, 0) AS duplicate,
+             coalesce(m.filtered, 0) AS filtered, coalesce(m.parked, 0) AS parked, s.execution_ids
       FROM given g
+      LEFT JOIN (SELECT trigger_id, count(*)::int AS told, (count(*) FILTER (WHERE outcome = 'accepted'))::int AS accepted,
+                        array_agg(execution_id ORDER BY occurred_at, execution_id) FILTER (WHERE outcome = 'accepted') AS execution_ids
+                 FROM started GROUP BY trigger_id) s ON s.trigger_id = g."triggerId"
+      LEFT JOIN (SELECT "triggerId", count(*)::int AS told FROM marks GROUP BY "triggerId") k ON k."triggerId" = g."triggerId"
+      LEFT JOIN (SELECT trigger_id, (count(*) FILTER (WHERE reason <> 'PARKED'))::int AS filtered, (count(*) FILTER (WHERE reason = 'PARKED'))::int AS parked
+                 FROM marked GROUP BY trigger_id) m ON m.trigger_id = g."triggerId"
     ), ledger AS (
       INSERT INTO polls (tenant_id, id, trigger_id, polled_at, duration_ms, seen, accepted, duplicate, filtered, parked, error_code)
       SELECT v_tenant, (g."poll" ->> 'id')::uuid, g."triggerId", v_now, (g."poll" ->> 'durationMs')::int, c.accepted + c.duplicate + c.filtered + c.parked,
@@ -185,8 +204,10 @@ BEGIN
       WHERE s.tenant_id = v_tenant AND s.trigger_id = g."triggerId"
     )
     SELECT c.trigger_id, true, c.accepted, c.duplicate, c.filtered, c.parked, coalesce(c.execution_ids, '{}') FROM counts c;
-    RETURN QUERY
-    SELECT r."triggerId", false, 0, 0, 0, 0, '{}'::uuid[] FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid) WHERE r."triggerId" <> ALL (v_held);
+    IF cardinality(v_held) < jsonb_array_length(v_rows) THEN
+      RETURN QUERY
+      SELECT r."triggerId", false, 0, 0, 0, 0, '{}'::uuid[] FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid) WHERE r."triggerId" <> ALL (v_held);
+    END IF;
   END LOOP;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_dispatch_commit(text, jsonb) FROM PUBLIC;

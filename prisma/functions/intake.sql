@@ -1,10 +1,10 @@
 -- fluxo_intake(rows): the one door by which occurrences become executions (I1, I2).
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is
---       { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, occurredAt }; of a sub-workflow also
---       { parentId, parentNodeId, parentItem, depth, isAwaited } (fluxo_start_children).
+--       { idx, triggerId, occurrenceKey, executionId, input | inputRef + inputBody + inputBytes, fingerprint, filtered, occurredAt }; of a sub-workflow also
+--       { parentId, parentNodeId, parentItem, depth, isAwaited } (fluxo_start_children). A row with `filtered` (why, in words) makes no execution.
 --       Each tenant's rows are written under that tenant's row-level security.
 -- Out:  for each row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
---       fingerprint; the id of the first) or gone (no such enabled trigger with a published version).
+--       fingerprint; the id of the first), filtered (recorded, now or before, without an execution) or gone (no such enabled trigger with a published version).
 -- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
 CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
@@ -22,7 +22,7 @@ BEGIN
     RETURN QUERY
     WITH given AS (
       SELECT r.* FROM jsonb_to_recordset(v_rows) AS r("idx" int, "triggerId" uuid, "occurrenceKey" text, "executionId" uuid, "input" jsonb,
-                                                      "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "occurredAt" timestamptz,
+                                                      "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "filtered" text, "occurredAt" timestamptz,
                                                       "parentId" uuid, "parentNodeId" text, "parentItem" int, "depth" int, "isAwaited" boolean)
     ), target AS (
       SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class
@@ -32,8 +32,10 @@ BEGIN
       JOIN tenants te ON te.id = v_tenant
       JOIN plans p ON p.id = te.plan_id
     ), taken AS (
-      INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, execution_id, fingerprint, occurred_at)
-      SELECT v_tenant, "triggerId", "occurrenceKey", 'ACCEPTED', "executionId", "fingerprint", "occurredAt" FROM target
+      INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, detail, execution_id, fingerprint, occurred_at)
+      SELECT v_tenant, "triggerId", "occurrenceKey", CASE WHEN "filtered" IS NULL THEN 'ACCEPTED' ELSE 'FILTERED' END, "filtered",
+             CASE WHEN "filtered" IS NULL THEN "executionId" END, "fingerprint", "occurredAt"
+      FROM target
       ORDER BY "triggerId", "occurrenceKey"
       ON CONFLICT DO NOTHING
       RETURNING occurrences.execution_id
@@ -59,7 +61,8 @@ BEGIN
     IF v_accepted < jsonb_array_length(v_rows) THEN
       RETURN QUERY
       SELECT r."idx",
-             CASE WHEN o.execution_id IS NULL THEN 'gone'
+             CASE WHEN o.execution_id IS NULL AND o.reason = 'FILTERED' THEN 'filtered'
+                  WHEN o.execution_id IS NULL THEN 'gone'
                   WHEN o.execution_id = r."executionId" THEN 'accepted'
                   WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'
                   ELSE 'duplicate' END,

@@ -49,7 +49,7 @@ export interface MigrateOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000;
-const ENTRY = { api: ["control-plane/src/main.ts", "api"], ingress: ["control-plane/src/main.ts", "ingress"], relay: ["control-plane/src/main.ts", "relay"], worker: ["worker/src/main.ts"], dispatchers: ["dispatchers/src/main.ts", "schedule"] } as const;
+const ENTRY = { api: ["control-plane/src/main.ts", "api"], ingress: ["control-plane/src/main.ts", "ingress"], relay: ["control-plane/src/main.ts", "relay"], worker: ["worker/src/main.ts"], dispatchers: ["dispatchers/src/main.ts", "schedule", "email", "rss", "file"] } as const;
 
 /** The address of a service of this machine. */
 export function serviceUrl(port: number): string {

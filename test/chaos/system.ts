@@ -14,9 +14,12 @@ import type { History } from "./history.ts";
 import { HttpGate } from "./http-gate.ts";
 
 /** The processes of the product. */
-export const INSTANCES = ["api", "ingress", "relay", "worker-1", "worker-2"] as const;
+export const INSTANCES = ["api", "ingress", "relay", "worker-1", "worker-2", "dispatcher-1", "dispatcher-2"] as const;
 export type Instance = (typeof INSTANCES)[number];
 export const WORKERS = ["worker-1", "worker-2"] as const satisfies readonly Instance[];
+export const DISPATCHERS = ["dispatcher-1", "dispatcher-2"] as const satisfies readonly Instance[];
+/** Of a trigger that a dispatcher holds: short, so that a fault sees what comes after it. */
+export const DISPATCHER_LEASE_MS = 3_000;
 
 /**
  * How executions start. `fast`: intake hands them to a worker through Redis and their events come after, as Fluxo is run. `durable`: by the relay and
@@ -64,7 +67,8 @@ export class ChaosSystem {
   readonly #options: ChaosSystemOptions;
   readonly #supervisor: Supervisor;
   readonly #exits: readonly Exit[];
-  readonly #secondWorkerPort: number;
+  /** Of the second worker and the second dispatcher. */
+  readonly #secondPorts: PortPlan;
   readonly #settings: ProductSettings;
   readonly #inngestBinary: string;
   readonly #processes = new Map<Instance | Store, ManagedProcess>();
@@ -82,7 +86,7 @@ export class ChaosSystem {
     readonly supervisor: Supervisor;
     readonly exits: readonly Exit[];
     readonly ports: PortPlan;
-    readonly secondWorkerPort: number;
+    readonly secondPorts: PortPlan;
     readonly settings: ProductSettings;
     readonly gates: Gates;
     readonly postgres: PostgresServer;
@@ -92,7 +96,7 @@ export class ChaosSystem {
     this.#supervisor = parts.supervisor;
     this.#exits = parts.exits;
     this.ports = parts.ports;
-    this.#secondWorkerPort = parts.secondWorkerPort;
+    this.#secondPorts = parts.secondPorts;
     this.#settings = parts.settings;
     this.gates = parts.gates;
     this.#postgres = parts.postgres;
@@ -146,7 +150,7 @@ export class ChaosSystem {
       nodeEnv: "test",
     };
     const inngestBinary = await findInngest(progress);
-    const system = new ChaosSystem({ options, supervisor, exits, ports, secondWorkerPort: more.worker, settings, gates, postgres, inngestBinary });
+    const system = new ChaosSystem({ options, supervisor, exits, ports, secondPorts: more, settings, gates, postgres, inngestBinary });
     await Promise.all([system.startStore("redis"), system.startStore("inngest-redis")]);
     progress("Inngest");
     await system.startStore("inngest");
@@ -226,14 +230,16 @@ export class ChaosSystem {
   /** Starts a process of the product that was ended; resolves when it is ready. */
   async start(instance: Instance): Promise<void> {
     const isWorker = instance === "worker-1" || instance === "worker-2";
-    const name: ServiceName = isWorker ? "worker" : instance;
-    const ports = { ...servicePorts(this.ports), ...(instance === "worker-2" ? { worker: this.#secondWorkerPort } : {}) };
+    const isDispatcher = instance === "dispatcher-1" || instance === "dispatcher-2";
+    const name: ServiceName = isWorker ? "worker" : isDispatcher ? "dispatchers" : instance;
+    const { worker, dispatchers } = this.#secondPorts;
+    const ports = { ...servicePorts(this.ports), ...(instance === "worker-2" ? { worker } : {}), ...(instance === "dispatcher-2" ? { dispatchers } : {}) };
     const managed = await startService(name, {
       supervisor: this.#supervisor,
       settings: this.#settings,
       ports,
       logDir: join(this.#options.logDir, `${instance}.${this.#countStart(instance)}`),
-      extraEnv: { FLUXO_FAST_LANE: String(this.#lane === "fast"), ...(isWorker ? { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } : {}) },
+      extraEnv: { FLUXO_FAST_LANE: String(this.#lane === "fast"), ...(isWorker ? { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } : {}), ...(isDispatcher ? { DISPATCHER_LEASE_MS: String(DISPATCHER_LEASE_MS) } : {}) },
     });
     if (isWorker) await syncWorker(`http://127.0.0.1:${ports.worker}`);
     this.#processes.set(instance, managed);

@@ -1,12 +1,13 @@
 import { chain, MANUAL, post, set } from "@fluxo/test/support/graphs";
 import { createClient, type Tenant } from "@fluxo/test/support/client";
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { afterAll, beforeEach, expect, inject, test } from "vitest";
 
 const system = inject("system");
 const client = createClient({ ...system });
 let tenant: Tenant;
 
-beforeAll(async () => {
+// One tenant each: what fails in one test must not open a circuit breaker for the next.
+beforeEach(async () => {
   tenant = await client.createTenant();
 });
 afterAll(() => client.close());

@@ -20,7 +20,8 @@ type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
  * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
  * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
  * `/stall/<times>/<name>` does not answer so many times, then 200 · `/cut/<times>/<name>` cuts the connection so many times, then 200 ·
- * `/mirror/<status>/…` that status with the headers that came · `/redirect/<URL, encoded>` 302 to that URL.
+ * `/mirror/<status>/…` that status with the headers that came · `/redirect/<URL, encoded>` 302 to that URL ·
+ * `/document/<name>` GET gives what PUT wrote last, as XML.
  * `GET /_log?path=<prefix>` tells every request whose path starts so.
  */
 export interface Sink {
@@ -93,6 +94,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
     case "redirect":
       reply(302, {}, { location: decodeURIComponent(argument) });
       return;
+    case "document": {
+      if (record.method === "PUT") reply(200, echo);
+      else response.writeHead(200, { "content-type": "application/xml" }).end(records.findLast(({ method, path }) => method === "PUT" && path === url.pathname)?.body);
+      return;
+    }
     default:
       reply(200, echo);
   }

@@ -17,6 +17,8 @@ import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import express, { type Express } from "express";
 import { Inngest } from "inngest";
 import { serve } from "inngest/express";
+import { StatusPublisher } from "./channels/status-publisher.ts";
+import { startBreakers } from "./breakers/start-breakers.ts";
 import { listenForCancels } from "./cancel-listener.ts";
 import { workerConfig, type WorkerConfig } from "./config.ts";
 import { DryTaker } from "./execution/dry-taker.ts";
@@ -25,6 +27,8 @@ import { LeaseKeeper } from "./execution/lease-keeper.ts";
 import { FAST_LANE_SILENCE_MS, FastLaneTaker } from "./fast-lane/fast-lane-taker.ts";
 import { executionFunctions } from "./inngest/functions.ts";
 import { filePort } from "./node-ports/files.ts";
+import { NODE_TEST_SILENCE_MS, NodeTestTaker } from "./node-tests/node-test-taker.ts";
+import { runNodeTest } from "./node-tests/run-node-test.ts";
 import { createMemory } from "./node-ports/memory.ts";
 import { createCredentials } from "./node-ports/credentials.ts";
 import { createNodePorts } from "./node-ports/node-ports.ts";
@@ -63,7 +67,10 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   };
   const redis = connectRedis("cancels", "blocking");
   const announcements = connectRedis("announcements", "commands");
-  void announcements.connect().catch(() => undefined); // createRedis reports it and tries again
+  const watched = connectRedis("channels", "commands");
+  for (const client of [announcements, watched]) void client.connect().catch(() => undefined); // createRedis reports it and tries again
+  const channel = new StatusPublisher({ redis: watched, prefix: config.FLUXO_REDIS_PREFIX, clock: systemClock, logger, metrics });
+  lifecycle.onStop("channels", () => channel.drain());
 
   const leases = new LeaseKeeper({ pool: system, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, logger, metrics });
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
@@ -73,12 +80,14 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner });
   const sandbox = createSandbox(config);
   lifecycle.onStop("sandbox", () => sandbox.stop());
-  const engineOptions: Omit<EngineOptions, "store"> = { leases, ids: uuidV7, logger, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
-  // What dry reruns compute is no execution: it is counted apart, where nobody looks.
-  const dryTaker = new DryTaker({ app, system, owner, ids: uuidV7, logger, tools: { ...engineOptions.tools, metrics: createMetrics(createRegistry()) } });
+  const breakers = startBreakers({ redis: announcements, prefix: config.FLUXO_REDIS_PREFIX, db: app, clock: systemClock, ids: uuidV7, logger }, connectRedis("outages", "blocking"));
+  const engineOptions: Omit<EngineOptions, "store"> = { leases, ids: uuidV7, logger, channel, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
+  // What dry reruns and tests do is no execution: it is counted apart, where nobody looks.
+  const dryTools = { ...engineOptions.tools, metrics: createMetrics(createRegistry()) };
+  const dryTaker = new DryTaker({ app, system, owner, ids: uuidV7, logger, tools: dryTools });
   lifecycle.onStop("dry reruns", () => dryTaker.stop());
   const store = { pool: app, owner, leaseMs: config.WORKER_LEASE_MS, clock: systemClock, metrics };
-  const lanes = createLanes({ store, engine: engineOptions, stopDeadlineMs: config.WORKER_STOP_DEADLINE_MS }, lifecycle);
+  const lanes = createLanes({ store, engine: { ...engineOptions, tools: { ...engineOptions.tools, breakers } }, stopDeadlineMs: config.WORKER_STOP_DEADLINE_MS }, lifecycle);
   void listenForCancels(redis, config.FLUXO_REDIS_PREFIX, (executionId) => leases.cancel(executionId), logger).catch((error: unknown) => {
     logger.warn({ err: error }, "cancels are heard with the heartbeat only");
   });
@@ -101,6 +110,15 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
     lifecycle.onStop("fast lane", () => taker.stop());
     taker.start();
   }
+  const nodeTests = new NodeTestTaker({
+    redis: connectRedis("node tests", "blocking", NODE_TEST_SILENCE_MS),
+    replies: watched,
+    run: (request, signal) => runNodeTest(request, { db: app, credentials: { db: app, vault, tokens }, tools: dryTools, signal }),
+    clock: systemClock,
+    logger,
+  });
+  lifecycle.onStop("node tests", () => nodeTests.stop());
+  nodeTests.start();
   dryTaker.start();
   lifecycle.markRunning();
   logger.info({ port: server.port, owner }, "worker is up");

@@ -1,5 +1,6 @@
 import { nodeTiers } from "@fluxo/nodes/catalog";
 import type { Lifecycle } from "@fluxo/runtime/lifecycle";
+import { EndedExecutions } from "./execution/ended-executions.ts";
 import { Engine, type EngineOptions } from "./execution/engine.ts";
 import { createExecutionStore, type ExecutionStoreOptions } from "./execution/execution-store.ts";
 
@@ -13,7 +14,7 @@ export interface Lanes {
 
 export interface LaneOptions {
   readonly store: Omit<ExecutionStoreOptions, "nodeTiers">;
-  readonly engine: Omit<EngineOptions, "store">;
+  readonly engine: Omit<EngineOptions, "store" | "ended">;
   /** For running executions, at the stop. */
   readonly stopDeadlineMs: number;
 }
@@ -21,7 +22,8 @@ export interface LaneOptions {
 /** Constructs the engines and registers how they end. */
 export function createLanes({ store, engine, stopDeadlineMs }: LaneOptions, lifecycle: Lifecycle): Lanes {
   const stores = [createExecutionStore({ ...store, nodeTiers: nodeTiers() }), createExecutionStore({ ...store, nodeTiers: nodeTiers() })] as const;
-  const [events, fast] = [new Engine({ ...engine, store: stores[0] }), new Engine({ ...engine, store: stores[1] })];
+  const ended = new EndedExecutions();
+  const [events, fast] = [new Engine({ ...engine, ended, store: stores[0] }), new Engine({ ...engine, ended, store: stores[1] })];
   engine.leases.start();
   lifecycle.onStop("journal", async () => {
     await Promise.all(stores.map((each) => each.drain()));

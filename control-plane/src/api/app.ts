@@ -33,7 +33,7 @@ export function createApiApp({ services, metrics, health, checksAnswers }: AppOp
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
   const keys = new KeyCache((id) => resolveApiKey(pool, id), clock);
-  app.use(routeTable(ROUTES, handlers, services, { keys, tenants: new TenantScope(tenantDb), clock, checksAnswers }));
+  app.use(routeTable(ROUTES, handlers, services, { keys, tenants: new TenantScope(tenantDb), eventTokens: services.eventTokens, clock, checksAnswers }));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
   });

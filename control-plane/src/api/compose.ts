@@ -17,8 +17,13 @@ import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import { FastLane } from "../fast-lane/fast-lane.ts";
+import { EventTokens } from "../live/event-token.ts";
+import { LiveStreams } from "../live/live-streams.ts";
+import { NodeTester } from "../live/node-tester.ts";
+import { WakeHub } from "../live/wake-hub.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig } from "./config.ts";
+import { breakerCloser } from "./close-breaker.ts";
 import type { ApiServices } from "./services.ts";
 
 /** Constructs the admin API and starts it. What is constructed first ends last: stop listening, let requests finish, close the stores. */
@@ -46,6 +51,9 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const guard = { allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS };
   const http = createGuardedClient(guard);
   const tokens = new AccessTokens({ db: pool, vault, http, clock: systemClock, owner: `api:${hostname()}:${uuidV7.next()}` });
+  const wakes = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
+  lifecycle.onStop("redis (wakes)", () => wakes.disconnect());
+  const live = new LiveStreams({ redis, hub: new WakeHub(wakes, config.FLUXO_REDIS_PREFIX, logger), tenantDb, clock: systemClock, logger, metrics });
   const services: ApiServices = {
     tenantDb,
     pool,
@@ -55,10 +63,15 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     clock: systemClock,
     ids: uuidV7,
     randomBytes,
+    closeBreaker: breakerCloser(redis, config.FLUXO_REDIS_PREFIX),
     publishCancel: async (message) => {
       await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
     handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
+    live,
+    nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7 }),
+    eventTokens: new EventTokens([config.FLUXO_MASTER_KEY, ...config.FLUXO_PREVIOUS_MASTER_KEYS], systemClock),
+    ingressHttp: createGuardedClient({ allowedPrivateHosts: [hostPortOf(config.FLUXO_PUBLIC_INGRESS_URL)] }),
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
   };
@@ -80,6 +93,13 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     },
     { timeoutMs: config.API_STOP_DEADLINE_MS + 1_000 },
   );
+  lifecycle.onStop("event streams", () => live.close());
   lifecycle.markRunning();
   logger.info({ port: server.port }, "api is up");
+}
+
+/** The operator's own ingress may have a private address. */
+function hostPortOf(address: string): string {
+  const { hostname, port, protocol } = new URL(address);
+  return `${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`;
 }

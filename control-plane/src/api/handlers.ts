@@ -24,9 +24,16 @@ import { listExecutions } from "./handlers/executions/list-executions.ts";
 import { startExecution } from "./handlers/executions/start-execution.ts";
 import { getFileContent } from "./handlers/files/get-file-content.ts";
 import { getFile } from "./handlers/files/get-file.ts";
+import { createEventToken } from "./handlers/live/create-event-token.ts";
+import { streamExecutionEvents } from "./handlers/live/stream-execution-events.ts";
+import { getPins } from "./handlers/node-tests/get-pins.ts";
+import { replacePins } from "./handlers/node-tests/replace-pins.ts";
+import { testNode } from "./handlers/node-tests/test-node.ts";
 import { getNodeType } from "./handlers/node-types/get-node-type.ts";
 import { getOpenApi } from "./handlers/node-types/get-open-api.ts";
 import { listNodeTypes } from "./handlers/node-types/list-node-types.ts";
+import { closeOutage } from "./handlers/outages/close-outage.ts";
+import { listOutages } from "./handlers/outages/list-outages.ts";
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
 import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
@@ -36,6 +43,18 @@ import { getTenant } from "./handlers/tenants/get-tenant.ts";
 import { listPlans } from "./handlers/tenants/list-plans.ts";
 import { listTenants } from "./handlers/tenants/list-tenants.ts";
 import { updateTenant } from "./handlers/tenants/update-tenant.ts";
+import { explainTrigger } from "./handlers/occurrences/explain-trigger.ts";
+import { listOccurrences } from "./handlers/occurrences/list-occurrences.ts";
+import { backfillTrigger } from "./handlers/triggers/backfill-trigger.ts";
+import { getTrigger } from "./handlers/triggers/get-trigger.ts";
+import { listPolls } from "./handlers/triggers/list-polls.ts";
+import { listTenantTriggers } from "./handlers/triggers/list-tenant-triggers.ts";
+import { dismissParkedItem, listParkedItems } from "./handlers/triggers/parked-items.ts";
+import { pauseTrigger, resumeTrigger } from "./handlers/triggers/pause-trigger.ts";
+import { previewSchedule, previewTrigger } from "./handlers/triggers/preview-schedule.ts";
+import { runTriggerNow } from "./handlers/triggers/run-trigger-now.ts";
+import { checkTrigger } from "./handlers/triggers/check-trigger.ts";
+import { listSamples, openTestSession } from "./handlers/triggers/hook-tests.ts";
 import { listTriggers } from "./handlers/triggers/list-triggers.ts";
 import { rotateTriggerSecret } from "./handlers/triggers/rotate-trigger-secret.ts";
 import { createWorkflow } from "./handlers/workflows/create-workflow.ts";
@@ -76,6 +95,22 @@ export const handlers: Handlers<Routes> = {
   getVersion,
   listTriggers,
   rotateTriggerSecret,
+  openTestSession,
+  listSamples,
+  checkTrigger,
+  listTenantTriggers,
+  getTrigger,
+  pauseTrigger,
+  resumeTrigger,
+  runTriggerNow,
+  backfillTrigger,
+  previewTrigger,
+  previewSchedule,
+  listPolls,
+  listParkedItems,
+  dismissParkedItem,
+  listOccurrences,
+  explainTrigger,
   listCredentialKinds,
   listCredentials,
   createCredential,
@@ -89,6 +124,11 @@ export const handlers: Handlers<Routes> = {
   getExecution,
   getTimeline,
   cancelExecution,
+  createEventToken,
+  streamExecutionEvents,
+  testNode,
+  getPins,
+  replacePins,
   getFile,
   getFileContent,
   rerunExecution,
@@ -100,6 +140,8 @@ export const handlers: Handlers<Routes> = {
   abortBulkOperation,
   pauseBulkOperation,
   resumeBulkOperation,
+  listOutages,
+  closeOutage,
   listNodeTypes,
   getNodeType,
   getOpenApi,

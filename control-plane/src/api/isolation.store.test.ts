@@ -1,5 +1,6 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { openOutage } from "@fluxo/prisma/breakers/outages";
 import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -17,7 +18,11 @@ const bodies: Readonly<Record<string, unknown>> = {
   replaceDraft: { graph: manualGraph },
   validateWorkflow: {},
   rotateTriggerSecret: {},
+  backfillTrigger: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" },
   startExecution: { input: {} },
+  replacePins: { pins: {} },
+  rerunExecution: { from: "start" },
+  createDryRerun: {},
   updateCredential: { name: "Mine now" },
 };
 
@@ -39,7 +44,10 @@ beforeAll(async () => {
   const file = await createFileStore(api.pool, uuidV7).save({ tenantId: victim.id, executionId: started.text("executionId"), nodeId: "make", item: 0 }, { name: "secret.txt", mediaType: "text/plain", content: Buffer.from("victim") });
   if (file.kind !== "saved") throw new Error(file.kind);
   const credential = await victim.client.post("/v1/credentials", { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: "token-of-b" } });
-  ids = { credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), number: "1", triggerId: published.text("triggers", 0, "id"), executionId: started.text("executionId"), fileId: file.file.fileId };
+  const outageId = uuidV7.next();
+  await openOutage(api.pool, { tenantId: victim.id, id: outageId, credentialId: null, host: "secret.example.com", integration: "http", nextProbeAt: new Date(), errorClass: "SERVER", code: "PROVIDER_FAILED" });
+  const bulk = await victim.client.post("/v1/bulk-operations", { kind: "cancel", name: "Stop", executionIds: [started.text("executionId")], pacePerMinute: 1 });
+  ids = { outageId, bulkOperationId: bulk.text("id"), credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), nodeId: "greet", number: "1", triggerId: published.text("triggers", 0, "id"), key: "uid:1", executionId: started.text("executionId"), fileId: file.file.fileId };
 });
 afterAll(() => api.stop());
 
@@ -73,11 +81,11 @@ describe("the key of tenant A on the ids of tenant B", () => {
 /** Everything of B that a route could change. */
 async function snapshot(): Promise<unknown> {
   const workflow = `/v1/workflows/${ids["workflowId"] ?? ""}`;
-  const paths = ["/v1/workflows", workflow, `${workflow}/draft`, `${workflow}/versions`, `${workflow}/triggers`, "/v1/executions", "/v1/credentials"];
+  const paths = ["/v1/workflows", workflow, `${workflow}/draft`, `${workflow}/pins`, `${workflow}/versions`, `${workflow}/triggers`, "/v1/executions", "/v1/credentials"];
   return Promise.all(paths.map(async (path) => (await victim.client.get(path)).body));
 }
 
 test("the table of this test covers the routes", () => {
   expect(ofTenants.length).toBeGreaterThanOrEqual(15);
-  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listCredentials", "listExecutions"]);
+  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listTenantTriggers", "listCredentials", "listExecutions", "listBulkOperations", "listOutages"]);
 });

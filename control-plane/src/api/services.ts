@@ -1,5 +1,7 @@
 import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
+import type { BreakerKey } from "@fluxo/contracts/channels/outages";
 import type { Clock, IdSource } from "@fluxo/core/ports/clock";
+import type { HttpPort } from "@fluxo/core/ports/http";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
@@ -7,6 +9,9 @@ import type { Vault } from "@fluxo/runtime/secrets/vault";
 import type pg from "pg";
 import type { TestPorts } from "../credentials/run-test.ts";
 import type { HandOver } from "../fast-lane/fast-lane.ts";
+import type { EventTokens } from "../live/event-token.ts";
+import type { LiveStreams } from "../live/live-streams.ts";
+import type { NodeTester } from "../live/node-tester.ts";
 
 /** What the handlers of the admin API are given. */
 export interface ApiServices {
@@ -23,8 +28,17 @@ export interface ApiServices {
   readonly randomBytes: (size: number) => Buffer;
   /** Tells running workers of a cancel. Best effort: the flag in the row is the truth. */
   readonly publishCancel: (message: CancelMessage) => Promise<void>;
+  /** Closes a circuit breaker of the workers. @throws what Redis threw */
+  readonly closeBreaker: (key: BreakerKey) => Promise<void>;
   /** Tells the workers of a new execution, ahead of its event. */
   readonly handOver: HandOver;
+  /** The open event streams of this process. */
+  readonly live: LiveStreams;
+  readonly eventTokens: EventTokens;
+  /** Has single nodes run by a worker. */
+  readonly nodeTester: NodeTester;
+  /** Calls the public address of the ingress, to see whether it answers. */
+  readonly ingressHttp: HttpPort;
   /** Where callers reach the webhook ingress, without a trailing slash. */
   readonly publicIngressUrl: string;
   readonly logger: Logger;

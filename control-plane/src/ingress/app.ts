@@ -3,13 +3,14 @@ import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import express, { type Express, type NextFunction, type Request, type Response, type Router } from "express";
 import type { HookResponse } from "./hook.ts";
-import { sendJson, sendProblem } from "./problem.ts";
+import { sendChallenge, sendJson, sendProblem } from "./problem.ts";
 import { CallerGoneError } from "./read-body.ts";
-import { receive, type ReceiveOptions, type Received } from "./receive.ts";
+import { receive, type Outcome, type ReceiveOptions, type Received } from "./receive.ts";
 import { ExecutionEndedError, sendAnswer, toAnswer } from "./responses/answer.ts";
 import type { WaitingRoom } from "./responses/waiting-room.ts";
+import { receiveSample, type ReceiveSampleOptions, type SampleOutcome } from "./samples/receive-sample.ts";
 
-export interface IngressAppOptions extends ReceiveOptions {
+export interface IngressAppOptions extends ReceiveOptions, ReceiveSampleOptions {
   readonly waitingRoom: WaitingRoom;
   readonly health: Router;
   readonly logger: Logger;
@@ -18,18 +19,20 @@ export interface IngressAppOptions extends ReceiveOptions {
 
 /** The route's pattern, as metrics name it. */
 const HOOK_ROUTE = "/hooks/:token";
+const TEST_ROUTE = "/hooks-test/:token";
 /** Methods that get a label of their own. */
 const NAMED_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]);
 /** Ids of requests that callers may choose themselves. */
 const REQUEST_ID_FORM = /^[\w.:-]{1,64}$/;
 
-/** `ALL /hooks/{token}`, health and metrics. Nothing runs before a hook's own handler: that path is the hot one. */
+/** `ALL /hooks/{token}`, `ALL /hooks-test/{token}`, health and metrics. Nothing runs before a hook's own handler: that path is the hot one. */
 export function createIngressApp(options: IngressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("etag", false);
   app.set("query parser", false);
-  app.all(HOOK_ROUTE, (request: Request, response: Response) => answerHook(request, response, options));
+  app.all(HOOK_ROUTE, (request: Request, response: Response) => answer(HOOK_ROUTE, request, response, options));
+  app.all(TEST_ROUTE, (request: Request, response: Response) => answer(TEST_ROUTE, request, response, options));
   app.use(options.health);
   app.use((request: Request, response: Response) => {
     sendProblem(response, new RequestError("NOT_FOUND"), requestIdOf(request, options));
@@ -41,17 +44,14 @@ export function createIngressApp(options: IngressAppOptions): Express {
   return app;
 }
 
-async function answerHook(request: Request, response: Response, options: IngressAppOptions): Promise<void> {
+async function answer(route: typeof HOOK_ROUTE | typeof TEST_ROUTE, request: Request, response: Response, options: IngressAppOptions): Promise<void> {
   const startedAt = performance.now();
   const { metrics } = options;
   const requestId = requestIdOf(request, options);
   try {
-    const { token } = request.params;
-    const received = await receive(request, typeof token === "string" ? token : "", options);
-    const { hook, receipt } = received;
-    (receipt.duplicate ? metrics.ingressDuplicates : metrics.ingressAccepted).inc();
-    if (hook.response.mode === "immediate") sendJson(response, receipt.duplicate ? 200 : 202, requestId, receipt);
-    else await answerLater(received, hook.response, response, requestId, options);
+    const token = typeof request.params["token"] === "string" ? request.params["token"] : "";
+    const outcome = await (route === HOOK_ROUTE ? receive(request, token, options) : receiveSample(request, token, options));
+    await answerOutcome(outcome, response, requestId, options);
   } catch (error) {
     if (error instanceof CallerGoneError) return;
     const refusal = toRequestError(error, options);
@@ -59,8 +59,36 @@ async function answerHook(request: Request, response: Response, options: Ingress
     sendProblem(response, refusal, requestId);
   }
   const method = NAMED_METHODS.has(request.method) ? request.method : "other";
-  metrics.httpRequests.inc({ method, route: HOOK_ROUTE, status: response.statusCode });
-  metrics.httpRequestDuration.observe({ method, route: HOOK_ROUTE }, (performance.now() - startedAt) / 1_000);
+  metrics.httpRequests.inc({ method, route, status: response.statusCode });
+  metrics.httpRequestDuration.observe({ method, route }, (performance.now() - startedAt) / 1_000);
+}
+
+async function answerOutcome(outcome: Outcome | SampleOutcome, response: Response, requestId: string, options: IngressAppOptions): Promise<void> {
+  const { metrics } = options;
+  switch (outcome.kind) {
+    case "received": {
+      const { hook, receipt } = outcome;
+      (receipt.duplicate ? metrics.ingressDuplicates : metrics.ingressAccepted).inc();
+      if (hook.response.mode === "immediate") sendJson(response, receipt.duplicate ? 200 : 202, requestId, receipt);
+      else await answerLater(outcome, hook.response, response, requestId, options);
+      return;
+    }
+    case "filtered":
+      metrics.ingressFiltered.inc();
+      sendJson(response, 202, requestId, { filtered: true });
+      return;
+    case "challenge":
+      sendChallenge(response, outcome.challenge, requestId);
+      return;
+    case "probe":
+      sendJson(response, 200, requestId, { probe: outcome.nonce });
+      return;
+    case "sample":
+      sendJson(response, 202, requestId, { sampleId: outcome.sampleId });
+      return;
+    default:
+      outcome satisfies never;
+  }
 }
 
 /** Answers with the execution's response, or as an immediate hook does when there is none in time. A caller that went away is not answered. */

@@ -1,9 +1,11 @@
 import { resolveHook } from "@fluxo/prisma/access/hooks";
+import { captureSample } from "@fluxo/prisma/access/hook-samples";
 import { readResponses } from "@fluxo/prisma/executions/responses";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createAddressRanges } from "@fluxo/runtime/http/client-address";
 import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
@@ -13,11 +15,14 @@ import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { FastLane } from "../fast-lane/fast-lane.ts";
 import { createIngressApp } from "./app.ts";
 import { loadIngressConfig, type IngressConfig } from "./config.ts";
+import { Gate } from "./gate.ts";
 import { toWebhookHook } from "./hook.ts";
 import { HookDirectory } from "./hook-directory.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { Recorder } from "./recorder.ts";
 import { listenForResponses } from "./responses/response-listener.ts";
+import type { CaptureSample } from "./samples/receive-sample.ts";
 import { WaitingRoom } from "./responses/waiting-room.ts";
 
 /** Two statements of intake, the look-up of hooks and of responses, health. */
@@ -72,7 +77,8 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
     lifecycle.onStop(`redis (${role})`, () => client.disconnect());
     return client;
   };
-  const fastLane = new FastLane({ redis: redis("commands"), clock: systemClock, logger, metrics });
+  const commands = redis("commands");
+  const fastLane = new FastLane({ redis: commands, clock: systemClock, logger, metrics });
   if (config.FLUXO_FAST_LANE) fastLane.open();
   const waitingRoom = new WaitingRoom({ read: (awaited) => readResponses(db, awaited, RESULTS_BYTES_MAX), clock: systemClock, logger, metrics });
   waitingRoom.start();
@@ -88,7 +94,10 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
     onChange: (change) => logger.warn(change, "readiness changed"),
   });
   const budget = new MemoryBudget(config.INGRESS_BODY_MEMORY_MIB * MIB);
-  const app = createIngressApp({ hooks, recorder, waitingRoom, budget, ids: uuidV7, clock: systemClock, health, logger, metrics });
+  const rateLimits = new RateLimits({ redis: commands, clock: systemClock, logger, metrics });
+  const gate = new Gate({ trustedProxies: createAddressRanges(config.INGRESS_TRUSTED_PROXIES), rateLimits, box, clock: systemClock });
+  const capture: CaptureSample = (sample) => captureSample(db, sample);
+  const app = createIngressApp({ hooks, recorder, waitingRoom, budget, gate, capture, ids: uuidV7, clock: systemClock, health, logger, metrics });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop("http server", async () => {
     const { abortedRequests } = await server.close(CLOSE_DEADLINE_MS);

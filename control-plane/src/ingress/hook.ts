@@ -1,11 +1,14 @@
-import type { RequestErrorCode } from "@fluxo/core/errors/codes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { catalog } from "@fluxo/nodes/catalog";
+import type { TriggerFilter } from "@fluxo/nodes/filters/schema";
 import type { Hook } from "@fluxo/prisma/access/hooks";
+import { createAddressRanges, type AddressRanges } from "@fluxo/runtime/http/client-address";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
 import type { z } from "zod";
 import { createAuthenticator } from "./authentication/authenticator.ts";
 import type { Authenticator, HookAuthentication } from "./authentication/contract.ts";
+import { createProvider, type Provider } from "./providers/provider.ts";
+import type { HookRateLimit } from "./rate-limits.ts";
 
 /** What callers of a hook are answered, and when. */
 export type HookResponse = z.output<(typeof catalog)["trigger.webhook"]["params"]>["response"];
@@ -18,9 +21,13 @@ export interface WebhookHook {
   readonly authenticate: Authenticator;
   /** The header with the caller's id of the delivery; undefined when repeats are not recognized. */
   readonly deliveryIdHeader: string | undefined;
-  /** Headers that carry credentials or signatures of this hook. They are never recorded. */
-  readonly secretHeaders: ReadonlySet<string>;
+  /** What its sender does by its own rules. */
+  readonly provider: Provider;
   readonly response: HookResponse;
+  /** Who may call; undefined: everybody. */
+  readonly allowedAddresses: AddressRanges | undefined;
+  readonly rateLimit: HookRateLimit | undefined;
+  readonly filter: TriggerFilter | undefined;
 }
 
 const ALL_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
@@ -37,47 +44,55 @@ export function toWebhookHook(hook: Hook, box: SecretBox, report: HookDefectRepo
   const parsed = catalog["trigger.webhook"].params.safeParse(hook.config);
   if (!parsed.success) {
     report({ tenantId, triggerId, err: parsed.error });
-    return { tenantId, triggerId, methods: ALL_METHODS, authenticate: refuseWith("INTERNAL"), deliveryIdHeader: undefined, secretHeaders: new Set(), response: { mode: "immediate" } };
+    return { tenantId, triggerId, methods: ALL_METHODS, ...BROKEN, deliveryIdHeader: undefined, response: { mode: "immediate" }, ...UNBOUND };
   }
-  const { methods, authentication, deliveryIdHeader, response } = parsed.data;
+  const { methods, authentication, deliveryIdHeader, response, allowedAddresses, rateLimit, filter } = parsed.data;
+  const { authenticate, provider } = openAuthentication(hook, authentication, box, report);
   return {
     tenantId,
     triggerId,
     methods: new Set(methods),
-    authenticate: openAuthenticator(hook, authentication, box, report),
-    deliveryIdHeader: deliveryIdHeader ?? (authentication.mode === "standard" ? "webhook-id" : undefined),
-    secretHeaders: secretHeadersOf(authentication),
+    authenticate,
+    provider,
+    deliveryIdHeader: deliveryIdHeader ?? provider.deliveryIdHeader,
     response,
+    allowedAddresses: allowedAddresses === undefined ? undefined : openRanges(hook, allowedAddresses, report),
+    rateLimit,
+    filter,
   };
 }
 
-function openAuthenticator(hook: Hook, authentication: HookAuthentication, box: SecretBox, report: HookDefectReport): Authenticator {
-  const { tenantId, triggerId, sealedSecret } = hook;
-  if (authentication.mode === "none" || sealedSecret === null) return createAuthenticator(authentication, undefined);
+interface Authentication {
+  readonly authenticate: Authenticator;
+  readonly provider: Provider;
+}
+
+const BROKEN: Authentication = {
+  authenticate: () => {
+    throw new RequestError("INTERNAL");
+  },
+  provider: { secretHeaders: new Set() },
+};
+
+const UNBOUND = { allowedAddresses: undefined, rateLimit: undefined, filter: undefined } as const;
+
+/** Ranges that cannot be read let nobody in. */
+function openRanges({ tenantId, triggerId }: Hook, ranges: readonly string[], report: HookDefectReport): AddressRanges {
   try {
-    return createAuthenticator(authentication, box.open(sealedSecret, [tenantId, triggerId]));
+    return createAddressRanges(ranges);
   } catch (error) {
     report({ tenantId, triggerId, err: error });
-    return refuseWith("INTERNAL");
+    return createAddressRanges([]);
   }
 }
 
-function refuseWith(code: RequestErrorCode): Authenticator {
-  return () => {
-    throw new RequestError(code);
-  };
-}
-
-function secretHeadersOf(authentication: HookAuthentication): ReadonlySet<string> {
-  switch (authentication.mode) {
-    case "none":
-      return new Set();
-    case "header":
-    case "hmac":
-      return new Set([authentication.header]);
-    case "standard":
-      return new Set(["webhook-signature"]);
-    default:
-      return authentication satisfies never;
+function openAuthentication(hook: Hook, authentication: HookAuthentication, box: SecretBox, report: HookDefectReport): Authentication {
+  const { tenantId, triggerId, sealedSecret } = hook;
+  try {
+    const secret = authentication.mode === "none" || sealedSecret === null ? undefined : box.open(sealedSecret, [tenantId, triggerId]);
+    return { authenticate: createAuthenticator(authentication, secret), provider: createProvider(authentication, secret) };
+  } catch (error) {
+    report({ tenantId, triggerId, err: error });
+    return BROKEN;
   }
 }

@@ -1,24 +1,14 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { createConnection } from "node:net";
-import { resolveHook } from "@fluxo/prisma/access/hooks";
-import { readResponses } from "@fluxo/prisma/executions/responses";
-import { uuidV7 } from "@fluxo/prisma/ids";
-import { systemClock } from "@fluxo/runtime/clock";
-import { healthRouter } from "@fluxo/runtime/health";
-import { listen, type RunningServer } from "@fluxo/runtime/http-server";
+import type { RunningServer } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { Webhook } from "standardwebhooks";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { createIngressApp } from "./app.ts";
-import { toWebhookHook } from "./hook.ts";
-import { HookDirectory } from "./hook-directory.ts";
-import { MemoryBudget } from "./memory-budget.ts";
-import { Recorder } from "./recorder.ts";
-import { WaitingRoom } from "./responses/waiting-room.ts";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
+import type { Recorder } from "./recorder.ts";
+import { serveHooks, type ServedHooks } from "./testing/serve-hooks.ts";
 
 const box = createSecretBox(Buffer.alloc(32, 7));
 const lines: string[] = [];
@@ -32,24 +22,7 @@ let tenantId: string;
 let open: HookRow;
 let recorder: Recorder;
 
-async function serveHooks(db: TestPool, hookTtlMs = 0): Promise<{ server: RunningServer; recorder: Recorder }> {
-  const registry = createRegistry();
-  const metrics = createMetrics(registry);
-  const intake = new Recorder({ db, clock: systemClock, logger, metrics, handOver: () => undefined });
-  const waitingRoom = new WaitingRoom({ read: (awaited) => readResponses(db, awaited, 1_048_576), clock: systemClock, logger, metrics });
-  const hooks = new HookDirectory({
-    resolve: async (token) => {
-      const hook = await resolveHook(db, token);
-      return hook === undefined ? undefined : toWebhookHook(hook, box, (defect) => logger.error(defect, "defect"));
-    },
-    clock: systemClock,
-    ttlMs: hookTtlMs,
-    entriesMax: 100,
-  });
-  const health = healthRouter({ checks: [], isStopping: () => false, registry });
-  const options = { hooks, recorder: intake, waitingRoom, budget: new MemoryBudget(8_388_608), ids: uuidV7, clock: systemClock, health, logger, metrics };
-  return { server: await listen(createIngressApp(options), { host: "127.0.0.1", port: 0 }), recorder: intake };
-}
+const serve = (db: TestPool, hookTtlMs = 0): Promise<ServedHooks> => serveHooks({ db, box, logger, hookTtlMs });
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -57,7 +30,7 @@ beforeAll(async () => {
   app = openPool(database.appUrl);
   ({ tenantId } = await insertTenant(owner));
   open = await insertHook(owner, tenantId);
-  ({ server, recorder } = await serveHooks(app));
+  ({ server, recorder } = await serve(app));
 });
 
 afterEach(() => vi.restoreAllMocks());
@@ -163,7 +136,7 @@ describe("statements", () => {
   test("requests that wait at the same time share them, also those of two tenants", async () => {
     const other = await insertTenant(owner);
     const hooks = [open, await insertHook(owner, other.tenantId)];
-    const cached = await serveHooks(app, 60_000);
+    const cached = await serve(app, 60_000);
     await Promise.all(hooks.map((hook) => call(hook, { body: "warm" }, cached.server.port)));
     const blocker = await owner.connect();
     await blocker.query("BEGIN");
@@ -196,7 +169,7 @@ describe("what is refused leaves no row", () => {
 
   test("a trigger that goes between look-up and commit", async () => {
     const hook = await insertHook(owner, tenantId);
-    const cached = await serveHooks(app, 60_000);
+    const cached = await serve(app, 60_000);
     expect((await call(hook, { body: "x" }, cached.server.port)).status).toBe(202);
     await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [hook.triggerId]);
     await expectProblem(await call(hook, { body: "x" }, cached.server.port), 404, "HOOK_NOT_FOUND");
@@ -280,7 +253,7 @@ describe("authentication", () => {
 describe("when PostgreSQL does not answer", () => {
   test("it is 503 with Retry-After, and one broken connection is not noticed", async () => {
     const away = openPool("postgresql://fluxo_app:app@127.0.0.1:9/none");
-    const unreachable = await serveHooks(away);
+    const unreachable = await serve(away);
     const response = await call(open, { body: "x" }, unreachable.server.port);
     expect(response.headers.get("retry-after")).toBe("1");
     await expectProblem(response, 503, "UNAVAILABLE");

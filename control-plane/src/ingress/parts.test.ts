@@ -14,6 +14,9 @@ describe("the occurrence key", () => {
   test("is the delivery's id where the hook has one, else the execution's", () => {
     expect(occurrenceKeyOf("x-id", { "x-id": "a-1" }, "e")).toBe("delivery:a-1");
     expect(occurrenceKeyOf(undefined, { "x-id": "a-1" }, "e")).toBe("id:e");
+    expect(occurrenceKeyOf(undefined, {}, "e", "evt_1")).toBe("delivery:evt_1");
+    expect(occurrenceKeyOf(undefined, {}, "e", "not an id")).toBe("id:e");
+    expect(occurrenceKeyOf("x-id", { "x-id": "a-1" }, "e", "evt_1")).toBe("delivery:a-1");
   });
 
   test("is 1 to 255 visible ASCII characters, or the request is refused", () => {
@@ -30,7 +33,7 @@ describe("the occurrence key", () => {
 });
 
 describe("the hook directory", () => {
-  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, secretHeaders: new Set(), response: { mode: "immediate" } };
+  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, provider: { secretHeaders: new Set() }, response: { mode: "immediate" }, allowedAddresses: undefined, rateLimit: undefined, filter: undefined };
   const token = (index: number): string => String(index).padStart(32, "0");
 
   function setUp(answer: (token: string) => Promise<WebhookHook | undefined> = () => Promise.resolve(hook)) {
@@ -144,6 +147,8 @@ describe("bounds", () => {
   test("the configuration needs its own database role and the master key", () => {
     const env = { PORT: "0", FLUXO_APP_DATABASE_URL: "postgresql://fluxo_app:app@127.0.0.1/x", REDIS_URL: "redis://127.0.0.1:6379", FLUXO_MASTER_KEY: Buffer.alloc(32).toString("base64") };
     expect(loadIngressConfig(env)).toMatchObject({ PORT: 0, INGRESS_BODY_MEMORY_MIB: 64, FLUXO_FAST_LANE: true });
+    expect(loadIngressConfig({ ...env, INGRESS_TRUSTED_PROXIES: "10.0.0.0/8, fd00::1" })).toMatchObject({ INGRESS_TRUSTED_PROXIES: ["10.0.0.0/8", "fd00::1"] });
+    for (const text of ["10.0.0.0/33", "proxy.example.com", "10.0.0"]) expect(() => loadIngressConfig({ ...env, INGRESS_TRUSTED_PROXIES: text })).toThrow("INGRESS_TRUSTED_PROXIES");
     expect(() => loadIngressConfig({})).toThrow(/FLUXO_MASTER_KEY/);
   });
 });

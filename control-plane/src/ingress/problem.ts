@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Problem } from "@fluxo/contracts/http/problem";
 import { ERROR_CODES } from "@fluxo/core/errors/codes";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import type { Challenge } from "./providers/provider.ts";
 import { ExecutionEndedError } from "./responses/answer.ts";
 
 /** The method is not one that the hook accepts; the answer's `Allow` names those that are. */
@@ -23,6 +24,13 @@ export function sendJson(response: ServerResponse, status: number, requestId: st
   const text = JSON.stringify(body);
   response.writeHead(status, { "content-type": contentType, "content-length": Buffer.byteLength(text), "cache-control": "no-store", "x-request-id": requestId });
   response.end(text);
+}
+
+/** Answers a provider's question. Its text comes from a stranger, so it is shown as text and has no rights on this host. */
+export function sendChallenge(response: ServerResponse, { contentType, body }: Challenge, requestId: string): void {
+  const headers = { "content-type": contentType, "content-length": Buffer.byteLength(body), "cache-control": "no-store", "x-request-id": requestId };
+  response.writeHead(200, { ...headers, "x-content-type-options": "nosniff", "content-security-policy": "sandbox" });
+  response.end(body);
 }
 
 /** Answers with problem details (RFC 9457) of the error's stable code. */

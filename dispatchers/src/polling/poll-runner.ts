@@ -5,6 +5,7 @@ import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { commitDispatch, type DispatchOutcome, type DispatchResult } from "@fluxo/prisma/dispatch/commit";
 import type { Logger } from "@fluxo/runtime/logger";
 import type pg from "pg";
+import { filterItems } from "../filter-items.ts";
 import type { PolledSource, PollResult } from "./source.ts";
 
 export interface PollRunnerOptions {
@@ -60,9 +61,11 @@ export class PollRunner {
     }
   }
 
-  #outcomeOf(claimed: ClaimedTrigger, { cursor, items, marks, parked, hasMore, waitMs }: PollResult): DispatchOutcome {
-    const nextDueAt = hasMore ? this.#options.clock.now() : this.#after(Math.max(this.#intervalMs(claimed), waitMs ?? 0));
-    return { ...emptyOutcome(claimed), cursor, items, marks, parked, nextDueAt, isConnected: true };
+  #outcomeOf(claimed: ClaimedTrigger, { cursor, items, marks, parked, hasMore, waitMs, soonMs, entries }: PollResult): DispatchOutcome {
+    const intervalMs = Math.max(Math.min(this.#intervalMs(claimed), soonMs ?? Infinity), claimed.pollIntervalMsMin);
+    const nextDueAt = hasMore ? this.#options.clock.now() : this.#after(Math.max(intervalMs, waitMs ?? 0));
+    const kept = filterItems(claimed.config, items);
+    return { ...emptyOutcome(claimed), cursor, items: kept.items, marks: [...marks, ...kept.marks], parked, nextDueAt, isConnected: true, ...(entries === undefined ? {} : { entries }) };
   }
 
   #intervalMs(claimed: ClaimedTrigger): number {

@@ -1,5 +1,5 @@
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
-import type { MarkedItem, ParkedItem, SeenItem } from "@fluxo/prisma/dispatch/commit";
+import type { EntryChanges, MarkedItem, ParkedItem, SeenItem } from "@fluxo/prisma/dispatch/commit";
 import type { Json } from "@fluxo/core/json";
 
 /** What one look at a source found. */
@@ -16,6 +16,10 @@ export interface PollResult {
   readonly hasMore: boolean;
   /** How long to wait until the next look, unless the trigger's own interval says otherwise. */
   readonly waitMs?: number;
+  /** Look again after this time already, should the trigger's own interval be longer: something is half seen. The plan's floor stays. */
+  readonly soonMs?: number;
+  /** What the kind remembers entry by entry, where that is too much for a cursor. */
+  readonly entries?: EntryChanges;
 }
 
 /** A look at a source: what it is given besides the claim. */

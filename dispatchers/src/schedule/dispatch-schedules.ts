@@ -11,6 +11,7 @@ import type { Logger } from "@fluxo/runtime/logger";
 import { DateTime } from "luxon";
 import type pg from "pg";
 import { z } from "zod";
+import { filterItems } from "../filter-items.ts";
 
 export interface ScheduleDispatchOptions {
   readonly owner: string;
@@ -44,15 +45,11 @@ async function outcomeOf(trigger: ClaimedTrigger, { app, logger }: ScheduleDispa
   try {
     const rule = scheduleRule(scheduleParamsSchema.parse(trigger.config));
     const due = decide(trigger, rule);
-    // Before the commit: repeating a cancel does no harm, forgetting one would.
-    if (due.cancelsPrevious && lastExecution !== undefined) await cancelExecution(app, tenantId, lastExecution.id);
-    return {
-      ...base,
-      cursor: { ...due.cursor },
-      nextDueAt: due.nextDueAt,
-      items: due.fires.map((fire) => itemOf(fire, rule)),
-      marks: due.skips.map(({ at, reason }) => ({ key: at.toISOString(), occurredAt: at, reason, detail: detailOf(reason, lastExecution) })),
-    };
+    const { items, marks } = filterItems(trigger.config, due.fires.map((fire) => itemOf(fire, rule)));
+    // Before the commit: repeating a cancel does no harm, forgetting one would. What is filtered takes nobody's place.
+    if (due.cancelsPrevious && items.length > 0 && lastExecution !== undefined) await cancelExecution(app, tenantId, lastExecution.id);
+    const skips = due.skips.map(({ at, reason }) => ({ key: at.toISOString(), occurredAt: at, reason, detail: detailOf(reason, lastExecution) }));
+    return { ...base, cursor: { ...due.cursor }, nextDueAt: due.nextDueAt, items, marks: [...skips, ...marks] };
   } catch (error) {
     logger.error({ err: error, triggerId, tenantId }, "a schedule cannot be dispatched");
     const message = error instanceof Error ? error.message : "The schedule cannot be read.";

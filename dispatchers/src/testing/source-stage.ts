@@ -116,13 +116,18 @@ export class SourceStage {
     await this.#database.drop();
   }
 
-  /** Makes a trigger due, and ends the lease that somebody may hold. */
+  /** Makes a trigger due, and ends the lease that somebody may hold. A second back, because the clocks of two processors may differ. */
   async makeDue({ triggerId }: StagedSource): Promise<void> {
     await this.owner.query(
-      `UPDATE trigger_states SET next_due_at = clock_timestamp(), claimable_at = clock_timestamp(),
+      `UPDATE trigger_states SET next_due_at = clock_timestamp() - interval '1 second', claimable_at = clock_timestamp() - interval '1 second',
               lease_until = CASE WHEN lease_owner IS NOT NULL THEN clock_timestamp() - interval '1 second' END WHERE trigger_id = $1`,
       [triggerId],
     );
+  }
+
+  /** Makes a trigger due, unless somebody holds it. */
+  async hasten({ triggerId }: StagedSource): Promise<void> {
+    await this.owner.query("UPDATE trigger_states SET next_due_at = clock_timestamp(), claimable_at = clock_timestamp() WHERE trigger_id = $1 AND lease_owner IS NULL", [triggerId]);
   }
 
   /** Claims a trigger for a process. @throws Error when it cannot be claimed */
@@ -166,7 +171,7 @@ export class SourceStage {
 
   /** The trigger's row of state. */
   async state({ triggerId }: StagedSource): Promise<Record<string, unknown>> {
-    const { rows } = await this.owner.query<Record<string, unknown>>("SELECT cursor, next_due_at <= clock_timestamp() AS is_due, failures, error_code, error_message FROM trigger_states WHERE trigger_id = $1", [triggerId]);
+    const { rows } = await this.owner.query<Record<string, unknown>>("SELECT cursor, lease_epoch AS epoch, next_due_at <= clock_timestamp() AS is_due, failures, error_code, error_message FROM trigger_states WHERE trigger_id = $1", [triggerId]);
     return rows[0] ?? {};
   }
 

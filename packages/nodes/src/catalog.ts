@@ -27,8 +27,11 @@ import { stop } from "./stop/definition.ts";
 import { subWorkflow } from "./sub-workflow/definition.ts";
 import { switchNode } from "./switch/definition.ts";
 import { transform } from "./transform/definition.ts";
+import { emailTrigger } from "./trigger-email/definition.ts";
 import { errorTrigger } from "./trigger-error/definition.ts";
+import { fileTrigger } from "./trigger-file/definition.ts";
 import { manualTrigger } from "./trigger-manual/definition.ts";
+import { rssTrigger } from "./trigger-rss/definition.ts";
 import { scheduleTrigger } from "./trigger-schedule/definition.ts";
 import { webhookTrigger } from "./trigger-webhook/definition.ts";
 import { workflowTrigger } from "./trigger-workflow/definition.ts";
@@ -40,6 +43,9 @@ export const catalog = {
   "trigger.workflow": workflowTrigger,
   "trigger.error": errorTrigger,
   "trigger.schedule": scheduleTrigger,
+  "trigger.file": fileTrigger,
+  "trigger.email": emailTrigger,
+  "trigger.rss": rssTrigger,
   set,
   if: ifNode,
   switch: switchNode,

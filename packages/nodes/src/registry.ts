@@ -32,8 +32,11 @@ import { executeStop } from "./stop/executor.ts";
 import { executeSubWorkflow } from "./sub-workflow/executor.ts";
 import { executeSwitch } from "./switch/executor.ts";
 import { executeTransform } from "./transform/executor.ts";
+import { executeEmailTrigger } from "./trigger-email/executor.ts";
 import { executeErrorTrigger } from "./trigger-error/executor.ts";
+import { executeFileTrigger } from "./trigger-file/executor.ts";
 import { executeManualTrigger } from "./trigger-manual/executor.ts";
+import { executeRssTrigger } from "./trigger-rss/executor.ts";
 import { executeScheduleTrigger } from "./trigger-schedule/executor.ts";
 import { executeWebhookTrigger } from "./trigger-webhook/executor.ts";
 import { executeWorkflowTrigger } from "./trigger-workflow/executor.ts";
@@ -50,6 +53,9 @@ const executors: Executors = {
   "trigger.workflow": executeWorkflowTrigger,
   "trigger.error": executeErrorTrigger,
   "trigger.schedule": executeScheduleTrigger,
+  "trigger.file": executeFileTrigger,
+  "trigger.email": executeEmailTrigger,
+  "trigger.rss": executeRssTrigger,
   set: executeSet,
   if: executeIf,
   switch: executeSwitch,

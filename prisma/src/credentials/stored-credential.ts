@@ -77,6 +77,27 @@ export async function openForNode(db: pg.Pool, { tenantId, executionId, nodeId }
   return toStored(tenantId, rows[0]);
 }
 
+/**
+ * A credential for the dispatcher of a trigger: only what the trigger's parameters name and the published version declares. `isUntried`: whether a login would
+ * tell something new about its health.
+ * @param db fluxo_app
+ * @param credentialId a UUID
+ */
+export async function openForTrigger(db: pg.Pool, tenantId: string, triggerId: string, credentialId: string): Promise<{ readonly stored: StoredCredential; readonly isUntried: boolean } | undefined> {
+  const { rows } = await db.query<Row>({ name: "fluxo_credential_for_trigger", text: "SELECT * FROM fluxo_credential_for_trigger($1, $2, $3)", values: [tenantId, triggerId, credentialId] });
+  const stored = toStored(tenantId, rows[0]);
+  return stored && { stored, isUntried: rows[0]?.health === "UNKNOWN" };
+}
+
+/**
+ * Writes what a login with a credential showed, unless its fields changed since it was read. One credential is one alert, however many triggers use it.
+ * @param db fluxo_app
+ * @param refusal what the server said when it refused the login for good; null when it took it
+ */
+export async function noteLogin(db: pg.Pool, { tenantId, id, grantVersion }: Pick<StoredCredential, "tenantId" | "id" | "grantVersion">, refusal: string | null): Promise<void> {
+  await db.query({ name: "fluxo_credential_tried", text: "SELECT fluxo_credential_tried($1, $2, $3, $4)", values: [tenantId, id, grantVersion, refusal] });
+}
+
 function toStored(tenantId: string, row: Row | undefined): StoredCredential | undefined {
   if (row === undefined) return undefined;
   return {

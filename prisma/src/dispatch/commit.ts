@@ -39,6 +39,15 @@ export interface ParkedItem {
   readonly raw: Uint8Array | undefined;
 }
 
+/** What a kind remembers entry by entry, where that is too much for a cursor; see `readTriggerEntries`. */
+export interface EntryChanges {
+  /** All that was remembered is forgotten first. */
+  readonly isAnew: boolean;
+  readonly dropped: readonly string[];
+  /** New ones, and ones whose value is another now. Keys have at most 1,024 bytes. */
+  readonly kept: readonly { readonly key: string; readonly value: Json }[];
+}
+
 /** What dispatching one claimed trigger came to. */
 export interface DispatchOutcome {
   readonly held: HeldTrigger;
@@ -56,6 +65,8 @@ export interface DispatchOutcome {
   /** Milliseconds that the poll took, for the ledger; absent: no entry (schedules, whose occurrences are their own ledger). */
   readonly durationMs?: number;
   readonly error?: { readonly code: ErrorCode; readonly message: string };
+  /** Moves with the cursor. */
+  readonly entries?: EntryChanges;
 }
 
 /** What became of it. `isHeld` false: the lease was lost, and nothing was written. */
@@ -90,7 +101,7 @@ interface Row {
  */
 export async function commitDispatch(db: pg.Pool, owner: string, outcomes: readonly DispatchOutcome[], ids: IdSource): Promise<DispatchResult[]> {
   let idx = 0;
-  const rows = outcomes.map(({ held, cursor, nextDueAt, hold, isConnected, items, marks, parked, durationMs, error }) => ({
+  const rows = outcomes.map(({ held, cursor, nextDueAt, hold, isConnected, items, marks, parked, durationMs, error, entries }) => ({
     tenantId: held.tenantId,
     triggerId: held.triggerId,
     epoch: held.epoch,
@@ -103,6 +114,7 @@ export async function commitDispatch(db: pg.Pool, owner: string, outcomes: reado
     parked: parked.map(({ key, raw, ...item }) => ({ occurrenceKey: key, ...item, raw: raw === undefined ? null : Buffer.from(raw.subarray(0, RAW_BYTES_MAX)).toString("base64") })),
     poll: durationMs === undefined ? null : { id: ids.next(), durationMs: Math.round(durationMs) },
     error: error ?? null,
+    entries: entries ?? null,
   }));
   const answer = await db.query<Row>({ name: "fluxo_dispatch_commit", text: "SELECT * FROM fluxo_dispatch_commit($1, $2)", values: [owner, toJsonb(byTenant(rows))] });
   return answer.rows.map((row) => ({ ...row, triggerId: row.trigger_id, isHeld: row.is_held, executionIds: row.execution_ids }));

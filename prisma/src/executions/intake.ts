@@ -17,16 +17,19 @@ export interface IntakeItem {
   readonly payloadId: string;
   /** Hash of the request: a repeat of the key with another hash is a conflict. Absent: every repeat is a duplicate. */
   readonly fingerprint?: string;
+  /** Why the trigger's filter lets nothing start from it: the occurrence is recorded and makes no execution. Absent: it matches. */
+  readonly filtered?: string;
   readonly occurredAt: Date;
 }
 
 /**
  * `accepted`: a new execution is QUEUED. `duplicate`: the occurrence was there; the id is the first one's.
- * `conflict`: the key was used with another fingerprint. `gone`: no enabled trigger with a published version.
+ * `conflict`: the key was used with another fingerprint. `filtered`: recorded, now or before, without an execution. `gone`: no enabled trigger with
+ * a published version.
  */
 export type IntakeResult =
   | { readonly outcome: "accepted" | "duplicate" | "conflict"; readonly executionId: string }
-  | { readonly outcome: "gone" };
+  | { readonly outcome: "filtered" | "gone" };
 
 /** Values whose JSON text is longer go to the payloads table, by reference. Bytes. */
 export const INLINE_BYTES_MAX = 32_768;
@@ -50,17 +53,19 @@ export async function intake(db: pg.Pool | pg.ClientBase, items: readonly Intake
     occurrenceKey: item.occurrenceKey,
     executionId: item.executionId,
     fingerprint: item.fingerprint ?? null,
+    filtered: item.filtered ?? null,
     occurredAt: item.occurredAt,
     ...inlineOrReference("input", item.input, item.payloadId),
   }));
-  const answer = await db.query<{ idx: number; outcome: "accepted" | "duplicate" | "conflict" | "gone"; execution_id: string | null }>({
+  const answer = await db.query<{ idx: number; outcome: IntakeResult["outcome"]; execution_id: string | null }>({
     name: "fluxo_intake",
     text: "SELECT idx, outcome, execution_id FROM fluxo_intake($1)",
     values: [toJsonb(byTenant(rows))],
   });
   const results: IntakeResult[] = items.map(() => ({ outcome: "gone" }));
   for (const row of answer.rows) {
-    if (row.outcome !== "gone" && row.execution_id !== null) results[row.idx] = { outcome: row.outcome, executionId: row.execution_id };
+    if (row.outcome === "filtered") results[row.idx] = { outcome: "filtered" };
+    else if (row.outcome !== "gone" && row.execution_id !== null) results[row.idx] = { outcome: row.outcome, executionId: row.execution_id };
   }
   return results;
 }

@@ -24,7 +24,8 @@ export interface TriggerChange {
   readonly sealedSecret?: Uint8Array<ArrayBuffer> | null;
 }
 
-const select = {
+/** The columns of a TriggerRecord. */
+export const triggerSelect = {
   id: true,
   workflowId: true,
   nodeId: true,
@@ -37,7 +38,8 @@ const select = {
   updatedAt: true,
 } as const;
 
-interface Row {
+/** What Prisma answers for `triggerSelect`. */
+export interface TriggerRow {
   readonly id: string;
   readonly workflowId: string;
   readonly nodeId: string;
@@ -50,21 +52,21 @@ interface Row {
   readonly updatedAt: Date;
 }
 
-function toRecord({ config, sealedSecret, ...row }: Row): TriggerRecord {
+export function toTriggerRecord({ config, sealedSecret, ...row }: TriggerRow): TriggerRecord {
   return { ...row, config: fromJsonb(config), hasSecret: sealedSecret !== null };
 }
 
 /** Newest first, one page. @param db of the tenant */
 export async function listTriggers(db: ScopedDb, tenantId: string, workflowId: string, limit: number, beforeId?: string): Promise<Page<TriggerRecord>> {
   const where = { tenantId, workflowId, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
-  const rows = await db.trigger.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 });
-  return pageOfRows(rows.map(toRecord), limit);
+  const rows = await db.trigger.findMany({ where, select: triggerSelect, orderBy: { id: "desc" }, take: limit + 1 });
+  return pageOfRows(rows.map(toTriggerRecord), limit);
 }
 
 /** All triggers that a workflow ever had, by node id. @param db of the tenant */
 export async function findTriggersByNode(db: ScopedDb, tenantId: string, workflowId: string): Promise<ReadonlyMap<string, TriggerRecord>> {
-  const rows = await db.trigger.findMany({ where: { tenantId, workflowId }, select });
-  return new Map(rows.map((row) => [row.nodeId, toRecord(row)]));
+  const rows = await db.trigger.findMany({ where: { tenantId, workflowId }, select: triggerSelect });
+  return new Map(rows.map((row) => [row.nodeId, toTriggerRecord(row)]));
 }
 
 /** The enabled manual triggers of a workflow, by node id. @param db of the tenant */
@@ -74,18 +76,18 @@ export function findManualTriggers(db: ScopedDb, tenantId: string, workflowId: s
 
 /** @param db of the tenant */
 export async function findTrigger(db: ScopedDb, tenantId: string, id: string): Promise<TriggerRecord | undefined> {
-  const row = await db.trigger.findUnique({ where: { tenantId_id: { tenantId, id } }, select });
-  return row === null ? undefined : toRecord(row);
+  const row = await db.trigger.findUnique({ where: { tenantId_id: { tenantId, id } }, select: triggerSelect });
+  return row === null ? undefined : toTriggerRecord(row);
 }
 
 /** @param db of the tenant */
 export async function createTrigger(db: ScopedDb, tenantId: string, place: { id: string; workflowId: string; nodeId: string }, change: TriggerChange): Promise<TriggerRecord> {
-  return toRecord(await db.trigger.create({ data: { tenantId, ...place, ...toData(change) }, select }));
+  return toTriggerRecord(await db.trigger.create({ data: { tenantId, ...place, ...toData(change) }, select: triggerSelect }));
 }
 
 /** Enables a trigger with new content. @param db of the tenant */
 export async function updateTrigger(db: ScopedDb, tenantId: string, id: string, change: TriggerChange): Promise<TriggerRecord> {
-  return toRecord(await db.trigger.update({ where: { tenantId_id: { tenantId, id } }, data: { ...toData(change), isEnabled: true }, select }));
+  return toTriggerRecord(await db.trigger.update({ where: { tenantId_id: { tenantId, id } }, data: { ...toData(change), isEnabled: true }, select: triggerSelect }));
 }
 
 function toData({ config, ...change }: TriggerChange) {

@@ -100,6 +100,17 @@ export async function replaceDraft(db: ScopedDb, tenantId: string, id: string, g
   return rows[0]?.draftRevision;
 }
 
+/** The pinned outputs of a draft; undefined when there is no such workflow. @param db of the tenant */
+export async function findPins(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
+  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select: { pins: true } });
+  return row === null ? undefined : fromJsonb(row.pins);
+}
+
+/** @param db of the tenant @returns false when there is no such workflow */
+export async function replacePins(db: ScopedDb, tenantId: string, id: string, pins: unknown): Promise<boolean> {
+  return (await db.workflow.updateMany({ where: { tenantId, id }, data: { pins: toJsonColumn(pins) } })).count === 1;
+}
+
 /**
  * Locks a workflow for publishing: one publish at a time. Intake, whose executions refer to the workflow, goes on meanwhile.
  * @param db of the tenant

@@ -1,12 +1,16 @@
+import type { NodeChange } from "@fluxo/contracts/channels/node-status";
 import { toNodeFailure } from "@fluxo/core/errors/failure";
 import type { ErrorCode } from "@fluxo/core/errors/codes";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { normalizeMessage } from "@fluxo/core/errors/normalize";
 import type { IdSource } from "@fluxo/core/ports/clock";
+import type { ExecutionStatus } from "@fluxo/core/status/execution-status";
 import { catalog } from "@fluxo/nodes/catalog";
 import type { ClaimedExecution } from "@fluxo/prisma/executions/claim";
 import type { Settlement } from "@fluxo/prisma/executions/settle";
 import type { Logger } from "@fluxo/runtime/logger";
+import type { ChannelOf, StatusChannel } from "../channels/status-publisher.ts";
+import { EndedExecutions } from "./ended-executions.ts";
 import { ExecutionRun } from "./execution-run.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
@@ -23,6 +27,10 @@ export interface EngineOptions {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly announce: Announce;
+  /** What ended in this process, when several engines share it. */
+  readonly ended?: EndedExecutions;
+  /** Where those who watch hear of changes of status; absent where nobody can. */
+  readonly channel?: StatusChannel;
 }
 
 /** What became of a batch: counts only, small enough to be a step output. */
@@ -50,23 +58,27 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #versions: VersionCache;
   readonly #active = new Set<Promise<void>>();
+  readonly #ended: EndedExecutions;
   #isStopping = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#ended = options.ended ?? new EndedExecutions();
     this.#versions = new VersionCache((tenantId, ids) => options.store.loadGraphs(tenantId, ids));
   }
 
   /**
    * Admits, leases and runs executions of one tenant. Safe to call for any id at any time: what cannot be claimed is skipped. Executions without a slot
-   * are claimed as soon as others of the same call end.
+   * are claimed as soon as others of the same call end. What this process has ended is skipped without asking.
    * @throws EngineStoppingError, or what the database threw before anything was claimed
    */
   async claimAndRun(tenantId: string, executionIds: readonly string[]): Promise<BatchReport> {
     if (this.#isStopping) throw new EngineStoppingError();
     const report = { claimed: 0, blocked: 0, skipped: 0, starved: 0 };
     const running = new Set<Promise<void>>();
-    let open = [...new Set(executionIds)];
+    const asked = [...new Set(executionIds)];
+    let open = asked.filter((executionId) => !this.#ended.has(executionId));
+    report.skipped = asked.length - open.length;
     for (;;) {
       if (open.length > 0 && !this.#isStopping) {
         const claimBegunMs = performance.now();
@@ -75,6 +87,7 @@ export class Engine {
         report.blocked += blocked.length;
         report.skipped += skipped.length;
         if (blocked.length > 0) this.#options.announce(blocked.map(({ executionId }) => executionId));
+        for (const { executionId, reason } of blocked) this.#tell({ tenantId, executionId }, "BLOCKED", reason);
         for (const run of await this.#start(tenantId, claimed, claimBegunMs)) {
           running.add(run);
           void run.then(() => running.delete(run));
@@ -119,7 +132,10 @@ export class Engine {
     const awaited = version?.kind === "compiled" ? version.version.awaited.get(claimed.triggerNodeId) : "lastNode";
     try {
       if (version?.kind !== "compiled") throw version?.error ?? new NodeError("The version is not there.", { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" });
+      this.#tell(claimed, "RUNNING", null);
+      const { channel } = this.#options;
       const run = new ExecutionRun(claimed, version.version, {
+        ...(channel === undefined ? {} : { onNode: (change: NodeChange) => channel.node(claimed, change) }),
         tools: this.#options.tools,
         ids: this.#options.ids,
         startChild: (item, signal) => this.#options.store.startChild(item, signal),
@@ -150,11 +166,17 @@ export class Engine {
     const { tenantId, executionId, epoch } = claimed;
     const isSettled = await this.#options.store.settle({ tenantId, executionId, epoch, settlement, payloadId: this.#options.ids.next() }, signal);
     if (isSettled) {
+      if (settlement.status !== "WAITING") this.#ended.add(executionId);
       this.#options.tools.metrics.executionsSettled.inc({ status: settlement.status });
+      this.#tell(claimed, settlement.status, settlement.status === "WAITING" ? settlement.reason : null);
       if (isAwaited && settlement.status !== "WAITING") this.#options.announce([executionId]);
     } else {
       this.#options.logger.warn({ executionId, tenantId, epoch, status: settlement.status }, "settlement was fenced");
     }
+  }
+
+  #tell(of: ChannelOf, status: ExecutionStatus, reason: string | null): void {
+    this.#options.channel?.execution(of, { status, reason, at: this.#options.tools.clock.now().toISOString() });
   }
 }
 

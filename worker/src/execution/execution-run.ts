@@ -1,3 +1,4 @@
+import type { NodeChange } from "@fluxo/contracts/channels/node-status";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { toNodeFailure, type NodeFailure } from "@fluxo/core/errors/failure";
 import { loopOutput, loopRecord, loopWorkOf } from "@fluxo/core/node/loop";
@@ -8,6 +9,7 @@ import type { ChildItem, ChildResult } from "@fluxo/prisma/executions/children";
 import type { ClaimedExecution, JournalEntry } from "@fluxo/prisma/executions/claim";
 import type { JournalRow } from "@fluxo/prisma/executions/journal";
 import type { Settlement } from "@fluxo/prisma/executions/settle";
+import { changeOfRow, changeOfStart } from "../channels/changes.ts";
 import { callChild, endOfChild } from "./child-call.ts";
 import { FailureList } from "./failure-list.ts";
 import { splitJournal, type SplitJournal } from "./journal-entries.ts";
@@ -30,6 +32,8 @@ export interface RunDependencies {
   readonly isHeld: () => boolean;
   /** Told of each node whose result is committed. Neither throws nor waits. */
   readonly onCommitted: (compiled: CompiledNode) => void;
+  /** Told of each change of a node's status, where somebody may watch: when an attempt begins, and what is committed. Neither throws nor waits. */
+  readonly onNode?: (change: NodeChange) => void;
   /** Runs a node, or answers for it; never throws. Executions leave it out. */
   readonly runNode?: typeof runNode;
 }
@@ -191,8 +195,10 @@ export class ExecutionRun {
     const { tenantId, workflowId, executionId, input } = this.#claimed;
     const attempts = scope.attemptsBefore(compiled.node.id);
     if (compiled.guardsRepeat && !(await this.#record([intentRow(this.#rowParts(scope, compiled), attempts)]))) return [];
+    const { onNode, tools } = this.#dependencies;
     const end = await (this.#dependencies.runNode ?? runNode)(
       {
+        ...(onNode === undefined ? {} : { onAttempt: (attempt: number) => onNode(changeOfStart(compiled.node.id, scope.item?.index ?? 0, attempt, tools.clock.now())) }),
         tenantId,
         workflowId,
         executionId,
@@ -205,7 +211,7 @@ export class ExecutionRun {
         signal: this.#abort.signal,
         mayAct: () => this.#mayAct(),
       },
-      this.#dependencies.tools,
+      tools,
     );
     return this.#commit(scope, compiled, end);
   }
@@ -296,8 +302,16 @@ export class ExecutionRun {
   }
 
   async #record(rows: readonly JournalRow[]): Promise<boolean> {
-    const isHeld = await this.#dependencies.record(rows, this.#abort.signal);
+    const { record, onNode, tools } = this.#dependencies;
+    const isHeld = await record(rows, this.#abort.signal);
     if (!isHeld) this.lose();
+    else if (onNode !== undefined) {
+      const now = tools.clock.now();
+      for (const row of rows) {
+        const change = changeOfRow(row, now);
+        if (change !== undefined) onNode(change);
+      }
+    }
     return isHeld;
   }
 

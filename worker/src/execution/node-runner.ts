@@ -13,6 +13,9 @@ import type { TemplateContext } from "@fluxo/core/templates/context";
 import { executeNode } from "@fluxo/nodes/registry";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import { NO_ERROR_CLASS } from "@fluxo/runtime/metrics";
+import type { Breakers } from "../breakers/breakers.ts";
+import { endOfOutage, isOutage } from "../breakers/outage-end.ts";
+import { OutageError } from "../breakers/outage-error.ts";
 import { INLINE_BACKOFF_MS_MAX, OUTPUT_BYTES_MAX } from "./limits.ts";
 import type { CompiledNode } from "./version-cache.ts";
 
@@ -22,6 +25,8 @@ export interface NodeTools {
   readonly random: Random;
   readonly ports: PortsOf;
   readonly metrics: Metrics;
+  /** Through them attempts reach outside. Absent: every attempt is made. */
+  readonly breakers?: Pick<Breakers, "run">;
 }
 
 /** One node of one execution, ready to run. */
@@ -40,6 +45,8 @@ export interface NodeTask {
   readonly signal: AbortSignal;
   /** Whether another attempt may begin; false once the execution is lost or canceled. */
   readonly mayAct: () => boolean;
+  /** Told when an attempt begins, with its number. */
+  readonly onAttempt?: (attempt: number) => void;
 }
 
 interface NodeEndBase {
@@ -65,12 +72,13 @@ export type NodeEnd =
 export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd> {
   const { compiled, signal } = task;
   const startedAt = tools.clock.now();
-  const attempts = [...task.attempts];
+  const attempts = task.attempts.filter((earlier) => !isOutage(earlier));
   // Of all attempts: one may tell what an earlier one opened.
   const redactor = new Redactor();
   for (;;) {
     if (!task.mayAct()) return { kind: "aborted" };
     const attempt = attempts.length + 1;
+    task.onAttempt?.(attempt);
     const base = { attempt, attempts: [...attempts], startedAt };
     let error: unknown;
     try {
@@ -80,6 +88,8 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
     }
     if (signal.aborted) return { kind: "aborted" };
     const failure = toNodeFailure(error, { id: compiled.node.id, name: compiled.node.name, type: compiled.node.type, integration: compiled.definition.integration, attempt }, tools.clock.now(), (text) => redactor.message(text));
+    // Nothing was attempted, so no attempt is used up.
+    if (error instanceof OutageError) return { ...base, attempt: attempts.length, ...endOfOutage(error, failure, task.attempts, tools.clock.now()) };
     const decision = nextAttempt(compiled.retry, attempt, error instanceof NodeError ? error : { errorClass: "INTERNAL", retryAfterMs: undefined }, tools.random);
     if (decision.kind === "giveUp") return { ...base, kind: "failed", failure };
     if (decision.delayMs > INLINE_BACKOFF_MS_MAX) {
@@ -111,11 +121,13 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, red
   const { compiled } = task;
   const begunAt = performance.now();
   let errorClass: string = NO_ERROR_CLASS;
+  let isMade = true;
   try {
     const params = compiled.params.render(task.templates);
-    const told = await withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) =>
-      executeNode(compiled.node.type, params, nodeContext({ task, tools, attempt, redactor, signal })),
-    );
+    const act = (): Promise<NodeResult> =>
+      withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) => executeNode(compiled.node.type, params, nodeContext({ task, tools, attempt, redactor, signal })));
+    const { tenantId, executionId, signal } = task;
+    const told = await (tools.breakers === undefined ? act() : tools.breakers.run({ tenantId, executionId, definition: compiled.definition, params, timeoutMs: compiled.timeoutMs, signal }, act));
     const result = redactResult(told, redactor);
     const bytes = jsonBytes(handedOver(result));
     if (bytes > OUTPUT_BYTES_MAX) {
@@ -123,10 +135,11 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, red
     }
     return result;
   } catch (error) {
+    isMade = !(error instanceof OutageError);
     errorClass = error instanceof NodeError ? error.errorClass : "INTERNAL";
     throw error;
   } finally {
-    if (!task.signal.aborted) {
+    if (isMade && !task.signal.aborted) {
       tools.metrics.nodeAttempts.inc({ node_type: compiled.node.type, error_class: errorClass });
       tools.metrics.nodeAttemptDuration.observe({ node_type: compiled.node.type }, (performance.now() - begunAt) / 1_000);
     }

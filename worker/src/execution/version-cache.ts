@@ -38,19 +38,23 @@ export function compileVersion(graph: Graph): CompiledVersion {
       if (definition === undefined) {
         throw new NodeError(`This worker has no node type "${node.type}".`, { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" });
       }
-      const compiled: CompiledNode = {
-        node,
-        position,
-        definition,
-        params: compileTemplates(node.params, definition.literalParams),
-        retry: retryPolicyFor(definition.retryClass, node.retry),
-        timeoutMs: node.timeoutMs ?? definition.defaultTimeoutMs,
-        guardsRepeat: definition.guardsRepeat?.(node.params) ?? false,
-      };
-      return [node.id, compiled];
+      return [node.id, compileNode(node, position, definition)];
     }),
   );
   return { plan, nodes, awaited: awaitedResponses(graph) };
+}
+
+/** A node of a known type, ready to run. */
+export function compileNode(node: GraphNode, position: number, definition: NodeDefinition): CompiledNode {
+  return {
+    node,
+    position,
+    definition,
+    params: compileTemplates(node.params, definition.literalParams),
+    retry: retryPolicyFor(definition.retryClass, node.retry),
+    timeoutMs: node.timeoutMs ?? definition.defaultTimeoutMs,
+    guardsRepeat: definition.guardsRepeat?.(node.params) ?? false,
+  };
 }
 
 function awaitedResponses(graph: Graph): ReadonlyMap<string, AwaitedResponse> {

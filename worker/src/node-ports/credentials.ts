@@ -15,6 +15,8 @@ export interface CredentialParts {
   readonly db: pg.Pool;
   readonly vault: Vault;
   readonly tokens: TokenSource;
+  /** Which credentials a node may open; what the published version of its execution declares for it when absent. */
+  readonly find?: (scope: NodeScope, credentialId: string) => Promise<StoredCredential | undefined>;
 }
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -27,7 +29,7 @@ export function createCredentials(parts: CredentialParts): (scope: NodeScope, re
   return (scope, redactor) => ({
     open: async <K extends CredentialKind>(credentialId: string, kinds: readonly K[], target?: string) => {
       try {
-        const stored = ID.test(credentialId) ? await openForNode(parts.db, scope, credentialId) : undefined;
+        const stored = ID.test(credentialId) ? await (parts.find?.(scope, credentialId) ?? openForNode(parts.db, scope, credentialId)) : undefined;
         if (stored === undefined) throw refused("CREDENTIAL_NOT_FOUND", "The published version names no such credential for this node, or the credential is gone.");
         if (!kinds.some((kind) => kind === stored.kind)) throw refused("CREDENTIAL_KIND_WRONG", `The credential is of the kind ${stored.kind}; this node takes ${kinds.join(", ")}.`);
         assertBound(stored, target);

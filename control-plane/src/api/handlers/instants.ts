@@ -9,3 +9,8 @@ export function toInstant(date: Date | null): string | null {
 export function durationBetween(start: Date | null, end: Date | null): number | null {
   return start === null || end === null ? null : end.getTime() - start.getTime();
 }
+
+/** An instant as it was asked for. */
+export function toDate(instant: string | undefined): Date | undefined {
+  return instant === undefined ? undefined : new Date(instant);
+}

@@ -4,6 +4,7 @@ import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock } from "@fluxo/core/ports/clock";
 import express, { type Request, type Response, type Router } from "express";
+import type { EventTokens } from "../../live/event-token.ts";
 import { authenticate, type KeyAccess } from "../keys/authenticate.ts";
 import type { KeyCache } from "../keys/key-cache.ts";
 import type { ApiServices } from "../services.ts";
@@ -15,6 +16,7 @@ import { validatePart, withLists } from "./validate.ts";
 export interface Gate {
   readonly keys: KeyCache;
   readonly tenants: TenantScope;
+  readonly eventTokens: EventTokens;
   readonly clock: Clock;
   /** Check answers against their schemas too. Tests do; in production the types are enough. */
   readonly checksAnswers: boolean;
@@ -70,7 +72,7 @@ function assertGuarded(operationId: string, route: RouteDefinition): void {
 
 /** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
 async function requestFor(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<unknown> {
-  const key = route.scope === "public" ? undefined : await authenticate(request.get("authorization"), gate.keys, gate.clock);
+  const key = route.scope === "public" ? undefined : (tokenAccess(route, request, gate) ?? (await authenticate(request.get("authorization"), gate.keys, gate.clock)));
   if (key !== undefined) assertScope(route.scope, key);
   if (key !== undefined && key.tenantId !== null && route.subject === "agency") {
     throw new RequestError("SCOPE_MISSING", { detail: "This operation is the agency's; the key belongs to one tenant." });
@@ -81,6 +83,15 @@ async function requestFor(route: RouteDefinition, request: Request, response: Re
   const headers = validatePart(route.headers, pickHeaders(route, request), "headers");
   const body = route.body === undefined ? undefined : validatePart(route.body, await readJsonBody(request, response), "body");
   return { access, params, query, headers, body };
+}
+
+/** What an event token grants, where the route takes one and there is no key: this scope, on this execution. @throws RequestError UNAUTHENTICATED */
+function tokenAccess(route: RouteDefinition, request: Request, { eventTokens }: Gate): KeyAccess | undefined {
+  const { token } = request.query;
+  if (route.acceptsEventToken !== true || typeof token !== "string" || request.get("authorization") !== undefined) return undefined;
+  const { agencyId, tenantId, keyId, executionId } = eventTokens.read(token);
+  if (request.params["executionId"] !== executionId) throw new RequestError("UNAUTHENTICATED");
+  return { agencyId, tenantId, keyId, scopes: new Set(SCOPES.filter((scope) => scope === route.scope)), expiresAt: null };
 }
 
 function assertScope(scope: Scope | "authenticated" | "public", key: KeyAccess): void {

@@ -10,7 +10,7 @@ import { createAgency } from "@fluxo/prisma/repositories/agencies";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
-import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
+import { createGuardedClient, type GuardedClientOptions } from "@fluxo/runtime/http/guarded-client";
 import { listen } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
@@ -19,7 +19,12 @@ import { createSecretBox, type SecretBox } from "@fluxo/runtime/secrets/box";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault } from "@fluxo/runtime/secrets/vault";
 import { createTestDatabase } from "@fluxo/test/support/database";
+import { EventTokens } from "../../live/event-token.ts";
+import { LiveStreams } from "../../live/live-streams.ts";
+import { NodeTester } from "../../live/node-tester.ts";
+import { WakeHub } from "../../live/wake-hub.ts";
 import { mintApiKey } from "../../keys/api-key.ts";
+import { breakerCloser } from "../close-breaker.ts";
 import { createApiApp } from "../app.ts";
 import { createClient, type Client } from "./client.ts";
 
@@ -51,8 +56,8 @@ export interface TestTenant {
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. `guard`: what it may call. */
-export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[] } = {}) {
+/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. `guard`: what it may call; `guard.ingress`: how it finds the ingress, which is at `guard.ingressUrl`. */
+export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[]; readonly ingress?: GuardedClientOptions; readonly ingressUrl?: string } = {}) {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
@@ -65,6 +70,9 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const http = createGuardedClient(guard);
   const tokens = new AccessTokens({ db: pool, vault, http, clock: systemClock, owner: "api-test" });
   const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  const wakes = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `wakes-${PREFIX}` });
+  const live = new LiveStreams({ redis, hub: new WakeHub(wakes, PREFIX, logger), tenantDb, clock: systemClock, logger, metrics, quietMs: 300, tenantMax: 5 });
   const services = {
     tenantDb,
     pool,
@@ -74,15 +82,20 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     clock: systemClock,
     ids: uuidV7,
     randomBytes,
+    closeBreaker: breakerCloser(redis, PREFIX),
     publishCancel: async (message: unknown) => {
       await redis.publish(`${PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
     handOver: () => undefined,
-    publicIngressUrl: INGRESS_URL,
+    live,
+    nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7, waitMs: 3_000 }),
+    eventTokens: new EventTokens([Buffer.alloc(32, 9)], systemClock),
+    ingressHttp: createGuardedClient(guard.ingress ?? guard),
+    publicIngressUrl: guard.ingressUrl ?? INGRESS_URL,
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const app = createApiApp({ services, metrics: createMetrics(registry), health, checksAnswers: true });
+  const app = createApiApp({ services, metrics, health, checksAnswers: true });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
 
@@ -99,11 +112,13 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     return { id, keyId: key.text("id"), key: key.text("key"), client: createClient(url, key.text("key")) };
   };
   const stop = async (): Promise<void> => {
+    live.close();
     await server.close(1_000);
+    wakes.disconnect();
     await tenantDb.close();
     redis.disconnect();
     await Promise.all([pool.end(), system.end()]);
     await database.drop();
   };
-  return { url, pool, system, tenantDb, box, vault, redis, logLines: lines, createTestAgency, createTestTenant, stop };
+  return { url, pool, system, tenantDb, box, vault, redis, live, logLines: lines, createTestAgency, createTestTenant, stop };
 }

@@ -2,6 +2,8 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Authenticator, HookAuthentication } from "./contract.ts";
 import { createHeaderAuthenticator } from "./header.ts";
 import { createHmacAuthenticator } from "./hmac.ts";
+import { createMicrosoftAuthenticator } from "./microsoft.ts";
+import { createHubAuthenticator, createShopifyAuthenticator, createStripeAuthenticator, createV0Authenticator } from "./provider-signatures.ts";
 import { createStandardAuthenticator } from "./standard.ts";
 
 /** @param secret as the tenant stored it; without one, every mode that needs one refuses everybody */
@@ -15,6 +17,18 @@ export function createAuthenticator(authentication: HookAuthentication, secret: 
       return createHmacAuthenticator(authentication, secret);
     case "standard":
       return createStandardAuthenticator(secret);
+    case "github":
+    case "meta":
+      return createHubAuthenticator(secret);
+    case "stripe":
+      return createStripeAuthenticator(authentication, secret);
+    case "slack":
+    case "zoom":
+      return createV0Authenticator(authentication, secret);
+    case "shopify":
+      return createShopifyAuthenticator(secret);
+    case "microsoft":
+      return createMicrosoftAuthenticator(secret);
     default:
       return authentication satisfies never;
   }

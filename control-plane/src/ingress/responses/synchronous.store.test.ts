@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { createConnection } from "node:net";
 import { RESPONSE_CHANNEL } from "@fluxo/contracts/channels/response";
+import { captureSample } from "@fluxo/prisma/access/hook-samples";
 import { resolveHook } from "@fluxo/prisma/access/hooks";
 import { readResponses } from "@fluxo/prisma/executions/responses";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createAddressRanges } from "@fluxo/runtime/http/client-address";
 import { listen, type RunningServer } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metrics";
@@ -15,10 +17,13 @@ import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/datab
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../../testing/rows.ts";
 import { createIngressApp } from "../app.ts";
+import { Gate } from "../gate.ts";
 import { toWebhookHook } from "../hook.ts";
 import { HookDirectory } from "../hook-directory.ts";
 import { MemoryBudget } from "../memory-budget.ts";
+import { RateLimits } from "../rate-limits.ts";
 import { Recorder } from "../recorder.ts";
+import type { CaptureSample } from "../samples/receive-sample.ts";
 import { listenForResponses } from "./response-listener.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -60,7 +65,10 @@ beforeAll(async () => {
     entriesMax: 10,
   });
   const health = healthRouter({ checks: [], isStopping: () => false, registry });
-  server = await listen(createIngressApp({ ...options, hooks, recorder, waitingRoom: room, budget: new MemoryBudget(8_388_608), ids: uuidV7, health }), { host: "127.0.0.1", port: 0 });
+  const gate = new Gate({ trustedProxies: createAddressRanges([]), rateLimits: new RateLimits({ ...options, redis: publisher }), box, clock: systemClock });
+  const capture: CaptureSample = (sample) => captureSample(app, sample);
+  const budget = new MemoryBudget(8_388_608);
+  server = await listen(createIngressApp({ ...options, hooks, recorder, waitingRoom: room, gate, capture, budget, ids: uuidV7, health }), { host: "127.0.0.1", port: 0 });
 });
 
 afterAll(async () => {

@@ -8,7 +8,7 @@ import { timelineSchema } from "./timeline.ts";
 
 const tag = "Executions";
 
-const executionStatusSchema = z.enum(EXECUTION_STATUSES).meta({ description: "Where it stands. SUCCESS, FAILED, BLOCKED and CANCELED are final.", example: "SUCCESS" });
+export const executionStatusSchema = z.enum(EXECUTION_STATUSES).meta({ description: "Where it stands. SUCCESS, FAILED, BLOCKED and CANCELED are final.", example: "SUCCESS" });
 
 
 const reasonSchema = z.string().meta({ description: "Of BLOCKED: the refusing rule. Of WAITING: what it waits for.", example: "QUOTA_EXCEEDED" });

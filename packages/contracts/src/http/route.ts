@@ -32,6 +32,8 @@ export interface RouteDefinition {
   /** The scope a key must carry; `authenticated` asks for any valid key, `public` for none. */
   readonly scope: Scope | "authenticated" | "public";
   readonly subject: Subject;
+  /** Whether an event token in the query `token` stands for a key; of routes about one execution. */
+  readonly acceptsEventToken?: boolean;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   /** Keys are header names as documented. */

@@ -4,9 +4,15 @@ import { bulkOperationRoutes } from "./bulk-operations.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { executionRoutes } from "./executions.ts";
 import { fileRoutes } from "./files.ts";
+import { hookTestRoutes } from "./hook-tests.ts";
+import { liveRoutes } from "./live.ts";
+import { nodeTestRoutes } from "./node-tests.ts";
 import { nodeTypeRoutes } from "./node-types.ts";
+import { occurrenceRoutes } from "./occurrences.ts";
+import { outageRoutes } from "./outages.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { triggerStateRoutes } from "./trigger-states.ts";
 import { triggerRoutes } from "./triggers.ts";
 import { workflowRoutes } from "./workflows.ts";
 
@@ -17,11 +23,17 @@ export const ROUTES = {
   ...tenantRoutes,
   ...workflowRoutes,
   ...triggerRoutes,
+  ...hookTestRoutes,
+  ...triggerStateRoutes,
+  ...occurrenceRoutes,
   ...credentialRoutes,
   ...executionRoutes,
+  ...liveRoutes,
+  ...nodeTestRoutes,
   ...fileRoutes,
   ...rerunRoutes,
   ...bulkOperationRoutes,
+  ...outageRoutes,
   ...nodeTypeRoutes,
 } as const;
 

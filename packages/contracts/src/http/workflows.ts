@@ -69,7 +69,7 @@ const validationSchema = z
   .strictObject({
     valid: z.boolean().meta({ description: "Whether the graph can be published.", example: true }),
     issues: z.array(graphIssueSchema).meta({ description: "What keeps the graph from being published." }),
-    warnings: z.array(graphIssueSchema).meta({ description: "What the tenant's plan would refuse when an execution starts." }),
+    warnings: z.array(graphIssueSchema).meta({ description: "What most likely does not work (TEMPLATE_PATH_UNKNOWN, TEMPLATE_TYPE_MISMATCH), and what the tenant's plan would refuse when an execution starts." }),
     plan: z
       .strictObject({
         triggers: z.array(z.string()).meta({ description: "Ids of the trigger nodes." }),

@@ -38,6 +38,8 @@ export const ERROR_CODES = {
   // Requests to a hook
   HOOK_NOT_FOUND: { http: 404, audience: "caller", title: "No published webhook has this token." },
   HOOK_METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The webhook does not accept this method." },
+  HOOK_ADDRESS_REFUSED: { http: 403, audience: "caller", title: "The webhook does not accept requests from this address." },
+  HOOK_TEST_CLOSED: { http: 409, audience: "caller", title: "No test of this webhook waits for a request." },
   HOOK_UNAUTHENTICATED: { http: 401, audience: "caller", title: "The request lacks the credentials that the webhook asks for, or they are wrong." },
   HOOK_SIGNATURE_INVALID: { http: 401, audience: "caller", title: "The signature does not match the body." },
   HOOK_TIMESTAMP_REJECTED: { http: 401, audience: "caller", title: "The signed timestamp is missing or outside the tolerance." },
@@ -62,6 +64,8 @@ export const ERROR_CODES = {
   PARAMS_INVALID: { audience: "tenant", title: "The parameters of a node do not fit its schema." },
   TEMPLATE_SYNTAX: { audience: "tenant", title: "A template cannot be read." },
   TEMPLATE_REFERENCE_UNKNOWN: { audience: "tenant", title: "A template names something that can never be there." },
+  TEMPLATE_PATH_UNKNOWN: { audience: "tenant", title: "A template names a member that the output of its node never has." },
+  TEMPLATE_TYPE_MISMATCH: { audience: "tenant", title: "A template gives a kind of value that the parameter does not take." },
   CREDENTIAL_UNKNOWN: { audience: "tenant", title: "A node names a credential that the tenant does not have." },
   CREDENTIAL_KIND_WRONG: { audience: "tenant", title: "The credential is of a kind that the node does not take." },
 
@@ -85,6 +89,7 @@ export const ERROR_CODES = {
   PROVIDER_RATE_LIMITED: { audience: "tenant", title: "The provider asks to slow down." },
   PROVIDER_FAILED: { audience: "tenant", title: "The provider failed on its own account." },
   PROVIDER_REJECTED: { audience: "tenant", title: "The provider refused the request." },
+  INTEGRATION_OUTAGE: { audience: "tenant", title: "The integration did not work for longer than a node waits for it." },
   CREDENTIAL_NOT_FOUND: { audience: "tenant", title: "The node may open no such credential." },
   CREDENTIAL_HOST_REFUSED: { audience: "tenant", title: "The credential is bound to other hosts." },
   CREDENTIAL_UNREADABLE: { audience: "operator", title: "The stored secret cannot be opened with the keys of this installation." },

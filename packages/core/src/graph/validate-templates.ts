@@ -1,6 +1,6 @@
 import { jsonPointer } from "../json-pointer.ts";
+import type { CompileResult } from "../templates/compile.ts";
 import { pathText, type Reference } from "../templates/parse.ts";
-import { scanTemplates } from "../templates/references.ts";
 import type { GraphNode } from "./graph.ts";
 import type { GraphIssue } from "./issue.ts";
 
@@ -19,8 +19,7 @@ export interface GraphNames {
 }
 
 /** Texts that are no templates, and references that can never be there, whatever happens in an execution. */
-export function findTemplateIssues(node: GraphNode, index: number, isTrigger: boolean, names: GraphNames): GraphIssue[] {
-  const { references, problems } = scanTemplates(node.params);
+export function findTemplateIssues(node: GraphNode, index: number, { references, problems }: CompileResult, isTrigger: boolean, names: GraphNames): GraphIssue[] {
   const pathOf = (pointer: string): string => `${jsonPointer(["nodes", index, "params"])}${pointer}`;
   const issues = problems.map(({ path, error }): GraphIssue => {
     const code = error.code === "TEMPLATE_SYNTAX" ? "TEMPLATE_SYNTAX" : "PARAMS_INVALID";

@@ -2,6 +2,7 @@ import { at } from "../collections.ts";
 import { jsonPointer } from "../json-pointer.ts";
 import type { NodeDefinition } from "../node/definition.ts";
 import { templatedParams } from "../templates/literal.ts";
+import { scanTemplates } from "../templates/references.ts";
 import type { NodeCatalog } from "./catalog.ts";
 import type { Graph, GraphEdge, GraphNode } from "./graph.ts";
 import type { GraphIssue, GraphIssueCode } from "./issue.ts";
@@ -9,6 +10,7 @@ import { RESERVED_NAMES } from "./names.ts";
 import { ancestorsOf, findCycles, reachableFrom, topologyOf } from "./topology.ts";
 import { findLoopIssues, findLoops, type GraphLoop } from "./validate-loops.ts";
 import { findParamsIssues } from "./validate-params.ts";
+import { compareTypes, type Upstream } from "./validate-template-types.ts";
 import { findTemplateIssues, type GraphNames } from "./validate-templates.ts";
 
 /** A node together with what the other checks know about it. */
@@ -22,12 +24,20 @@ interface KnownNode {
  * The order of the issues follows the graph. A node of an unknown type is taken for a possible trigger, so that one mistake is one issue.
  */
 export function validateGraph(graph: Graph, catalog: NodeCatalog): GraphIssue[] {
+  return [...checkGraph(graph, catalog).issues];
+}
+
+/** `issues`: as `validateGraph` has them. `warnings`: what most likely does not work, and keeps nothing from being published. */
+export function checkGraph(graph: Graph, catalog: NodeCatalog): { readonly issues: readonly GraphIssue[]; readonly warnings: readonly GraphIssue[] } {
   const nodes = graph.nodes.map((node) => ({ node, definition: catalog.get(node.type) }));
   const indexes = indexesById(graph.nodes);
   const outgoing = adjacencyOf(graph.edges, nodes, indexes);
   const loops = findLoops(nodes, graph.edges, outgoing, indexes);
   const names = namesOf(nodes, outgoing, indexes, loops);
-  return [
+  const upstream = upstreamOf(nodes, names);
+  const scans = nodes.map(({ node, definition }) => scanTemplates(templatedParams(node.params, definition?.literalParams)));
+  const types = nodes.map(({ node, definition }, index) => compareTypes(node, index, at(scans, index), definition, upstream));
+  const issues = [
     ...findNameIssues(graph.nodes, indexes),
     ...findTypeIssues(nodes),
     ...findEdgeIssues(graph.edges, nodes, indexes),
@@ -35,9 +45,24 @@ export function validateGraph(graph: Graph, catalog: NodeCatalog): GraphIssue[] 
     ...findLoopIssues(loops, nodes, graph.edges, indexes),
     ...nodes.flatMap(({ node, definition }, index) => [
       ...(definition === undefined ? [] : findParamsIssues(node, index, definition)),
-      ...findTemplateIssues({ ...node, params: templatedParams(node.params, definition?.literalParams) }, index, definition?.kind === "trigger", names),
+      ...withoutRepeats(findTemplateIssues(node, index, at(scans, index), definition?.kind === "trigger", names), at(types, index).errors),
     ]),
   ];
+  return { issues, warnings: types.flatMap(({ warnings }) => warnings) };
+}
+
+/** One mistake is one issue: a path is judged only where all names of its text can be there. */
+function withoutRepeats(issues: readonly GraphIssue[], further: readonly GraphIssue[]): readonly GraphIssue[] {
+  const paths = new Set(issues.map(({ path }) => path));
+  return [...issues, ...further.filter(({ path }) => !paths.has(path))];
+}
+
+function upstreamOf(nodes: readonly KnownNode[], { indexes, aliases }: GraphNames): Upstream {
+  return ({ scope, name }) => {
+    const index = scope === "node" || scope === "name" ? (indexes.get(name) ?? (scope === "name" ? aliases.get(name) : undefined)) : undefined;
+    const { node, definition } = (index === undefined ? undefined : nodes[index]) ?? {};
+    return node === undefined || definition === undefined ? undefined : { node, definition };
+  };
 }
 
 function namesOf(nodes: readonly KnownNode[], outgoing: readonly (readonly number[])[], indexes: ReadonlyMap<string, number>, loops: readonly GraphLoop[]): GraphNames {

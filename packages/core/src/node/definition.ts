@@ -40,6 +40,8 @@ export interface NodeDefinition<P extends z.ZodType = z.ZodType, O extends z.Zod
   /** The parameters after templates are filled in. */
   readonly params: P;
   readonly output: O;
+  /** The JSON Schema of the output where the parameters as saved tell more than `output` does: whatever they become must fit it. Undefined where they do not. */
+  readonly outputSchema?: (rawParams: Readonly<Record<string, unknown>>) => z.core.JSONSchema.BaseSchema | undefined;
   /** Output ports for the parameters as saved (templates not filled in). `error` exists on every node with `onError: "branch"`. */
   readonly ports: (rawParams: Readonly<Record<string, unknown>>) => readonly string[];
   readonly retryClass: RetryClass;

@@ -18,7 +18,7 @@ export type RetryDecision =
   | { readonly kind: "giveUp"; readonly reason: "NOT_RETRYABLE" | "ATTEMPTS_EXHAUSTED" };
 
 /** The longest wait that a provider can ask for. */
-export const MAX_RETRY_AFTER_MS = 3_600_000;
+export const MAX_RETRY_AFTER_MS = 86_400_000;
 
 const DEFAULTS = { maxAttempts: 4, initialDelayMs: 1_000, maxDelayMs: 60_000 } as const satisfies RetryPolicy;
 
@@ -47,7 +47,7 @@ export function retryPolicyFor(retryClass: RetryClass, settings: RetrySettings =
 
 /**
  * What to do after attempt number `attempt` (from 1) failed. The delay is exponential with full jitter: a random share of
- * min(maxDelayMs, initialDelayMs × 2^(attempt − 1)). When the provider asked to wait, the same share is added to what it asked for (at most an hour).
+ * min(maxDelayMs, initialDelayMs × 2^(attempt − 1)). When the provider asked to wait, the same share is added to what it asked for (at most a day).
  */
 export function nextAttempt(policy: RetryPolicy, attempt: number, error: Pick<NodeError, "errorClass" | "retryAfterMs">, random: Random): RetryDecision {
   if (!IS_RETRYABLE[error.errorClass]) {

@@ -1,13 +1,12 @@
 import { type S3Client, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3ServiceException } from "@aws-sdk/client-s3";
-import { NodeError } from "@fluxo/core/errors/node-error";
 import type { Json, JsonObject } from "@fluxo/core/json";
 import type { NodeContext, NodeExecutor } from "@fluxo/core/node/executor";
 import { FILE_BYTES_MAX, type FilePort } from "@fluxo/core/ports/files";
 import { decodeText } from "../http/content.ts";
-import { nodeErrorIn, statusError } from "../http/provider-error.ts";
 import { isFileRef, safeFileName } from "../schemas/file.ts";
 import { s3Client } from "./client.ts";
 import type { S3ObjectParams } from "./definition.ts";
+import { s3Failure } from "./failure.ts";
 import { GuardedRequestHandler } from "./request-handler.ts";
 
 /** Largest answer that is no file: a text, a list, an error. */
@@ -32,7 +31,7 @@ export const executeS3Object: NodeExecutor<S3ObjectParams> = async (params, cont
     return { kind: "done", output: await operate(params, { client, context }) };
   } catch (error) {
     context.signal.throwIfAborted();
-    throw nodeErrorIn(error) ?? s3Failure(error, handler, context);
+    throw s3Failure(error, handler, context.clock);
   } finally {
     client.destroy();
   }
@@ -110,14 +109,4 @@ async function bodyOf(content: Json, files: FilePort): Promise<{ readonly bytes:
 
 function tagsOf(etag: string | undefined, versionId: string | undefined): JsonObject {
   return { ...(etag === undefined ? {} : { etag }), ...(versionId === undefined ? {} : { versionId }) };
-}
-
-/** The store's refusal by its status; its code and message, never the whole body, which may repeat what was signed. */
-function s3Failure(error: unknown, { last }: GuardedRequestHandler, { clock }: NodeContext): unknown {
-  if (last === undefined) {
-    return error;
-  }
-  return error instanceof S3ServiceException
-    ? statusError(last, ` (${error.name})${error.message === "" ? "." : `: ${error.message}`}`, clock)
-    : new NodeError("The store's answer cannot be read.", { errorClass: "SERVER", code: "PROVIDER_FAILED", cause: error });
 }

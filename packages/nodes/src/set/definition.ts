@@ -1,6 +1,7 @@
+import { filledInSchema } from "@fluxo/core/graph/output-types";
 import { defineNode, MAIN_PORT } from "@fluxo/core/node/definition";
 import { z } from "zod";
-import { dangerousKeysOf, jsonObjectSchema } from "../schemas/json.ts";
+import { dangerousKeysOf, isJsonObject, jsonObjectSchema } from "../schemas/json.ts";
 
 const fieldsSchema = jsonObjectSchema.superRefine((fields, context) => {
   for (const key of dangerousKeysOf(fields)) {
@@ -24,6 +25,7 @@ A field that is one template keeps the type of its value: \`"{{ trigger.body.ite
   tier: "FREE",
   params: paramsSchema,
   output: jsonObjectSchema.describe("The fields."),
+  outputSchema: ({ fields }) => (isJsonObject(fields) ? filledInSchema(fields) : undefined),
   ports: () => MAIN_PORT,
   retryClass: "never",
   sideEffect: "none",

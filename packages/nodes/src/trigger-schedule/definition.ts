@@ -2,6 +2,7 @@ import { defineNode, MAIN_PORT } from "@fluxo/core/node/definition";
 import { cronProblem } from "@fluxo/core/schedule/cron";
 import { isZone } from "@fluxo/core/schedule/zone";
 import { z } from "zod";
+import { triggerFilterSchema } from "../filters/schema.ts";
 import { jsonObjectSchema } from "../schemas/json.ts";
 
 const expressionSchema = z
@@ -46,6 +47,7 @@ const paramsSchema = z.strictObject({
     .default("skip")
     .describe("While the execution before is not over: leave the instant out, keep one until then, start all the same, or cancel that execution first."),
   jitterSeconds: z.int().min(0).max(3_600).default(0).describe("Spreads starts over so many seconds; a trigger's instant always has the same place in it."),
+  filter: triggerFilterSchema.optional(),
 });
 
 export type ScheduleTriggerParams = z.output<typeof paramsSchema>;

@@ -1,32 +1,8 @@
 import { defineNode, MAIN_PORT } from "@fluxo/core/node/definition";
 import { z } from "zod";
-import { headerNameSchema } from "../schemas/header-name.ts";
+import { triggerFilterSchema } from "../filters/schema.ts";
 import { jsonObjectSchema } from "../schemas/json.ts";
-
-/** Lower case, as the headers of a received request are. */
-const receivedHeaderSchema = headerNameSchema.toLowerCase();
-
-const noneSchema = z.strictObject({ mode: z.literal("none") }).describe("Everybody who knows the address may call it.");
-
-const headerSchema = z
-  .strictObject({ mode: z.literal("header"), header: receivedHeaderSchema.describe("The header that must hold the secret.") })
-  .describe("A header holds the secret.");
-
-const hmacSchema = z
-  .strictObject({
-    mode: z.literal("hmac"),
-    header: receivedHeaderSchema.describe("The header that holds the signature."),
-    algorithm: z.enum(["sha256", "sha384", "sha512", "sha1"]).default("sha256").describe("Hash of the HMAC. sha1 is for providers that offer nothing else."),
-    encoding: z.enum(["hex", "base64"]).describe("How the signature is written."),
-    prefix: z.string().min(1).max(64).optional().describe("What stands before the signature in the header, such as `sha256=`."),
-    timestampHeader: receivedHeaderSchema
-      .optional()
-      .describe("The header that holds the time of signing in seconds since 1970. With it, `<timestamp>.<body>` is signed; without it, the body."),
-    toleranceSeconds: z.int().min(1).max(86_400).default(300).describe("How far the time of signing may be from now. Means nothing without `timestampHeader`."),
-  })
-  .describe("A header holds the HMAC of the raw body.");
-
-const standardSchema = z.strictObject({ mode: z.literal("standard") }).describe("Signed as the specification of Standard Webhooks has it.");
+import { authenticationSchema, receivedHeaderSchema } from "./authentication.ts";
 
 const timeoutSchema = z
   .int()
@@ -45,6 +21,15 @@ const respondNodeSchema = z
   .strictObject({ mode: z.literal("respondNode"), timeoutSeconds: timeoutSchema })
   .describe("What the first `respond` node answers, as soon as it has run.");
 
+const addressRangeSchema = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be an IPv4 or IPv6 address, alone or with the bits of its network");
+
+const rateLimitSchema = z
+  .strictObject({
+    perMinute: z.int().min(1).max(60_000).describe("Requests in a minute."),
+    burst: z.int().min(0).max(60_000).default(0).describe("So many more within ten minutes."),
+  })
+  .describe("How many requests are taken, also those that are refused later; more are answered with 429 and `Retry-After`. While Redis is away nobody is refused.");
+
 const paramsSchema = z.strictObject({
   methods: z
     .array(z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]))
@@ -52,12 +37,18 @@ const paramsSchema = z.strictObject({
     .refine((methods) => new Set(methods).size === methods.length, "must not name a method twice")
     .default(["POST"])
     .describe("HTTP methods that are accepted; others are answered with 405."),
-  authentication: z
-    .discriminatedUnion("mode", [noneSchema, headerSchema, hmacSchema, standardSchema])
-    .describe("How a caller proves that it may call. It has no default: an open address has to be asked for."),
+  authentication: authenticationSchema.describe("How a caller proves that it may call. It has no default: an open address has to be asked for."),
   deliveryIdHeader: receivedHeaderSchema
     .optional()
-    .describe("The header with the caller's id of the delivery. The same id again starts nothing: the answer names the first execution. With Standard Webhooks it is `webhook-id` unless named here."),
+    .describe("The header with the caller's id of the delivery. The same id again starts nothing: the answer names the first execution. Standard Webhooks and most providers have one of their own, which counts unless one is named here."),
+  allowedAddresses: z
+    .array(addressRangeSchema)
+    .min(1)
+    .max(100)
+    .optional()
+    .describe("Addresses and ranges (IPv4 or IPv6, such as `192.0.2.0/24`) that may call; all others are answered with 403. Without it, everybody may."),
+  rateLimit: rateLimitSchema.optional(),
+  filter: triggerFilterSchema.optional(),
   response: z
     .discriminatedUnion("mode", [immediateSchema, lastNodeSchema, respondNodeSchema])
     .default({ mode: "immediate" })
@@ -73,7 +64,8 @@ export const webhookTrigger = defineNode({
   docs: `Starts an execution for every HTTP request to the trigger's own address. The request's payload, headers, query and method are the output,
 and are there for every node as \`trigger\`: \`{{ trigger.body.email }}\`.
 
-The secret of the modes \`header\`, \`hmac\` and \`standard\` is not a parameter: it is kept encrypted beside the trigger.
+The secret is not a parameter: it is kept encrypted beside the trigger. A provider that makes the secret itself has it set by
+\`POST /v1/triggers/{triggerId}/rotate-secret\`.
 A caller that retries should send an id of its delivery, named by \`deliveryIdHeader\`; then the retry starts no second execution.
 With \`response\` the caller waits for the outcome, at most 30 s; see [webhooks](../webhooks.md).`,
   tier: "FREE",
@@ -88,10 +80,10 @@ With \`response\` the caller waits for the outcome, at most 30 s; see [webhooks]
     { title: "An open address for POST requests", params: { authentication: { mode: "none" } } },
     { title: "A secret in a header, for two methods", params: { methods: ["POST", "PUT"], authentication: { mode: "header", header: "X-Api-Key" } } },
     {
-      title: "GitHub: signed body, one execution per delivery",
+      title: "Signed body, one execution per delivery",
       params: {
-        authentication: { mode: "hmac", header: "X-Hub-Signature-256", encoding: "hex", prefix: "sha256=" },
-        deliveryIdHeader: "X-GitHub-Delivery",
+        authentication: { mode: "hmac", header: "X-Signature-256", encoding: "hex", prefix: "sha256=" },
+        deliveryIdHeader: "X-Delivery-Id",
       },
     },
     {
@@ -101,6 +93,15 @@ With \`response\` the caller waits for the outcome, at most 30 s; see [webhooks]
     {
       title: "The caller waits for the answer of a respond node",
       params: { authentication: { mode: "header", header: "X-Api-Key" }, response: { mode: "respondNode", timeoutSeconds: 10 } },
+    },
+    { title: "GitHub", params: { authentication: { mode: "github" } } },
+    {
+      title: "Stripe, paid invoices only",
+      params: { authentication: { mode: "stripe" }, filter: { conditions: [{ path: "body.type", operator: "equals", right: "invoice.paid" }] } },
+    },
+    {
+      title: "From one network, at most 60 requests a minute",
+      params: { authentication: { mode: "header", header: "X-Api-Key" }, allowedAddresses: ["192.0.2.0/24", "2001:db8::/32"], rateLimit: { perMinute: 60 } },
     },
     { title: "Standard Webhooks", params: { authentication: { mode: "standard" } } },
   ],

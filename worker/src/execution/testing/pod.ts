@@ -9,6 +9,7 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createTestDatabase } from "@fluxo/test/support/database";
 import pg from "pg";
+import type { StatusChannel } from "../../channels/status-publisher.ts";
 import { createNodePorts } from "../../node-ports/node-ports.ts";
 import { Engine } from "../engine.ts";
 import { createExecutionStore } from "../execution-store.ts";
@@ -38,13 +39,13 @@ export async function createTestPools(): Promise<TestPools> {
 }
 
 /** The engine of a pod of its own name. @param app its connections, where they are not those of the pools */
-export function createEngine({ app, system }: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = []): Engine {
+export function createEngine({ app, system }: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): Engine {
   const logger = createLogger({ service: "test", level: "fatal" });
   const metrics = createMetrics(createRegistry());
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs: 10_000, clock: systemClock, logger, metrics });
   const store = createExecutionStore({ pool: app, owner: name, leaseMs: 10_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: privateHosts }) });
-  return new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports, metrics } });
+  return new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, ...(channel === undefined ? {} : { channel }), tools: { clock: systemClock, random: () => 0, ports, metrics } });
 }
 
 /** Does what the relay and Inngest do until the outbox is empty: hands each event to the engine. Events of the future stay. @returns how many events there were */

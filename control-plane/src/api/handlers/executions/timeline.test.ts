@@ -1,4 +1,6 @@
+import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { ExecutionSummaryRecord } from "@fluxo/prisma/repositories/executions";
+import type { JournalRecord } from "@fluxo/prisma/repositories/journal";
 import { expect, test } from "vitest";
 import { toTimeline } from "./timeline.ts";
 
@@ -45,6 +47,13 @@ test("tells each turn in words", () => {
     "canceled: Canceled 2000 ms after its start.",
   ]);
   expect(messages({ status: "BLOCKED", reason: "QUOTA_EXCEEDED", errorCode: "QUOTA_EXCEEDED", errorMessage: "Used up.", completedAt: at(1) }).at(-1)).toBe("blocked: Refused: QUOTA_EXCEEDED. Used up.");
+});
+
+test("an execution that waits for the end of an outage says of what", () => {
+  const failure: NodeFailure = { nodeId: "call", name: "call", type: "http.request", integration: "http", message: "Integration outage of host x since then.", errorClass: "SERVER", code: "INTEGRATION_OUTAGE", occurredAt: at(2).toISOString(), attempt: 1 };
+  const entry: JournalRecord = { ...{ nodeId: "call", nodeName: "call", nodeType: "http.request", integration: "http", item: 0, position: 1, attempt: 0 }, ...{ status: "WAITING", reason: "BACKOFF", ports: [], usage: null, failure, attempts: [] }, ...{ startedAt: at(1), completedAt: null, resumeAt: at(60), isSeeded: false } };
+  const { events } = toTimeline(execution({ status: "WAITING", reason: "BACKOFF", startedAt: at(1), resumeAt: at(60) }), [entry]);
+  expect(events.at(-1)?.message).toBe("Waits (BACKOFF) until this instant. Integration outage of host x since then.");
 });
 
 test("orders events by time, whichever was recorded first", () => {

@@ -14,7 +14,7 @@ export function toTimeline(execution: ExecutionSummaryRecord, journal: readonly 
     executionId: execution.id,
     status: execution.status,
     reason: execution.reason,
-    events: eventsOf(execution).toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at)),
+    events: eventsOf(execution, journal).toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at)),
     journal: journal.map(toEntry),
     failures: failuresOf(journal),
   };
@@ -42,16 +42,22 @@ function failuresOf(journal: readonly JournalRecord[]): NodeFailure[] {
   return all.map((failure) => ({ ...failure })).toSorted((left, right) => Date.parse(left.occurredAt) - Date.parse(right.occurredAt));
 }
 
-function eventsOf(execution: ExecutionSummaryRecord): Event[] {
+function eventsOf(execution: ExecutionSummaryRecord, journal: readonly JournalRecord[]): Event[] {
   const { queuedAt, startedAt, cancelRequestedAt, completedAt } = execution;
   const events: Event[] = [{ type: "queued", at: toInstant(queuedAt), message: `Accepted from the ${execution.trigger.kind} trigger "${execution.triggerNodeId}".` }];
   if (startedAt !== null) events.push({ type: "started", at: toInstant(startedAt), message: `Started ${startedAt.getTime() - queuedAt.getTime()} ms after it was accepted.` });
   if (execution.status === "WAITING" && execution.resumeAt !== null) {
-    events.push({ type: "waiting", at: toInstant(execution.resumeAt), message: `Waits (${execution.reason ?? "no reason recorded"}) until this instant.` });
+    events.push({ type: "waiting", at: toInstant(execution.resumeAt), message: `Waits (${execution.reason ?? "no reason recorded"}) until this instant.${outageOf(journal)}` });
   }
   if (cancelRequestedAt !== null) events.push({ type: "cancelRequested", at: toInstant(cancelRequestedAt), message: "A cancel was asked for." });
   if (completedAt !== null) events.push(endOf(execution, completedAt));
   return events;
+}
+
+/** What keeps a node from being tried, where it is an outage. */
+function outageOf(journal: readonly JournalRecord[]): string {
+  const waiting = journal.find(({ status, failure }) => status === "WAITING" && failure?.code === "INTEGRATION_OUTAGE");
+  return waiting?.failure === null || waiting === undefined ? "" : ` ${waiting.failure.message}`;
 }
 
 function endOf(execution: ExecutionSummaryRecord, completedAt: Date): Event {

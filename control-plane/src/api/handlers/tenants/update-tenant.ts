@@ -1,5 +1,5 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { armTriggers } from "@fluxo/prisma/dispatch/arm";
+import { armTriggers, notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { findTenant, updateTenant as changeTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
 import { assertErrorWorkflow } from "../error-workflow.ts";
@@ -18,6 +18,7 @@ export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, pa
       await assertTenantTerms(db, body);
       const changed = await changeTenant(db, access.agencyId, params.tenantId, body);
       if (body.status === "ACTIVE") await armTriggers(db, params.tenantId);
+      if (changed !== undefined && body.status !== undefined) await notePeriods(db, params.tenantId);
       return changed;
     }),
   );

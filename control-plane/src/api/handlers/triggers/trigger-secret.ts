@@ -1,5 +1,7 @@
 import type { Json } from "@fluxo/core/json";
+import { authenticationSchema } from "@fluxo/nodes/trigger-webhook/authentication";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
+import type { z } from "zod";
 
 /** Random bytes of a hook token: it alone leads to the trigger. */
 export const TOKEN_BYTES = 32;
@@ -7,13 +9,19 @@ const SECRET_BYTES = 32;
 const STANDARD_PREFIX = "whsec_";
 
 /** How callers of a webhook prove themselves, by the parameters of its node. */
-export type AuthenticationMode = "none" | "header" | "hmac" | "standard";
+export type AuthenticationMode = z.output<typeof authenticationSchema>["mode"];
+
+const MODES: ReadonlySet<string> = new Set(authenticationSchema.options.flatMap((option) => [...option.shape.mode.values]));
 
 /** The mode in the configuration of a webhook trigger; `none` for other kinds. */
 export function authenticationMode(config: Json): AuthenticationMode {
   const authentication = typeof config === "object" && config !== null && !Array.isArray(config) ? config["authentication"] : undefined;
   const mode = typeof authentication === "object" && authentication !== null && !Array.isArray(authentication) ? authentication["mode"] : undefined;
-  return mode === "header" || mode === "hmac" || mode === "standard" ? mode : "none";
+  return typeof mode === "string" && isMode(mode) ? mode : "none";
+}
+
+function isMode(mode: string): mode is AuthenticationMode {
+  return MODES.has(mode);
 }
 
 /** A new secret in the form that the mode has. */

@@ -7,6 +7,7 @@ import type { GraphIssue } from "@fluxo/core/graph/issue";
 import { validateGraph } from "@fluxo/core/graph/validate";
 import { declareCredentials, lockCredentialKinds } from "@fluxo/prisma/credentials/usages";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
+import { notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { createVersion, findVersionByHash, type VersionRecord } from "@fluxo/prisma/repositories/workflow-versions";
 import { lockDraft, setPublishedVersion } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
@@ -32,6 +33,7 @@ export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ acce
     await declareCredentials(db, tenantId, published.version.id, uses.map(({ nodeId, param, value }) => ({ nodeId, param, credentialId: value })));
     const triggers = await syncTriggers(db, tenantId, workflowId, graph, services);
     await setPublishedVersion(db, tenantId, workflowId, published.version.id);
+    await notePeriods(db, tenantId, workflowId);
     return { ...published, synced: triggers };
   });
   const triggers = synced.map(({ trigger, secret }) => {

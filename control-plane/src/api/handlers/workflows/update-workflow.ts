@@ -1,6 +1,6 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { armTriggers } from "@fluxo/prisma/dispatch/arm";
+import { armTriggers, notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { findWorkflow, updateWorkflow as changeWorkflow } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { assertErrorWorkflow } from "../error-workflow.ts";
@@ -20,6 +20,7 @@ export const updateWorkflow: Handler<Routes["updateWorkflow"]> = async ({ access
       if (found === undefined) return undefined;
       const changed = await changeWorkflow(db, tenantId, params.workflowId, body);
       if (body.isActive === true) await armTriggers(db, tenantId, params.workflowId);
+      if (body.isActive !== undefined) await notePeriods(db, tenantId, params.workflowId);
       return changed;
     }),
   );

@@ -1,7 +1,7 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { credentialIdsOf, credentialUsesOf, findCredentialIssues } from "@fluxo/core/credentials/uses";
 import { graphSchema } from "@fluxo/core/graph/graph";
-import { validateGraph } from "@fluxo/core/graph/validate";
+import { checkGraph } from "@fluxo/core/graph/validate";
 import { planGraph } from "@fluxo/core/planning/plan";
 import { findCredentialKinds } from "@fluxo/prisma/credentials/usages";
 import { findPlanOfTenant } from "@fluxo/prisma/repositories/plans";
@@ -22,7 +22,8 @@ export const validateWorkflow: Handler<Routes["validateWorkflow"]> = async ({ ac
     ...(await findChildIssues(db, tenantId, params.workflowId, graph)),
     ...findCredentialIssues(uses, await findCredentialKinds(db, tenantId, credentialIdsOf(uses))),
   ]);
-  const issues = [...validateGraph(graph, nodeCatalog), ...ofOthers];
+  const checked = checkGraph(graph, nodeCatalog);
+  const issues = [...checked.issues, ...ofOthers];
   const isValid = issues.length === 0;
   const planned = isValid ? planGraph(graph, nodeCatalog) : undefined;
   return {
@@ -30,7 +31,7 @@ export const validateWorkflow: Handler<Routes["validateWorkflow"]> = async ({ ac
     body: {
       valid: isValid,
       issues,
-      warnings: planWarnings(graph, plan),
+      warnings: [...checked.warnings, ...planWarnings(graph, plan)],
       plan: planned === undefined ? null : { triggers: [...planned.triggers], readySets: planned.readySets.map((set) => [...set]) },
     },
   };

@@ -1,0 +1,249 @@
+import { claimTriggers, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
+import { commitDispatch, type DispatchOutcome } from "@fluxo/prisma/dispatch/commit";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { manualGraph } from "../../testing/graphs.ts";
+import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
+
+const MINUTE_MS = 60_000;
+const EVERY_MINUTE = { when: { kind: "interval", everySeconds: 60 }, overlap: "allow" };
+const LATER = new Date("2100-01-01T00:00:00Z");
+
+let api: Harness;
+let agency: TestAgency;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  api = await startHarness();
+  agency = await api.createTestAgency("Northwind");
+  tenant = await api.createTestTenant(agency, "Bakery");
+});
+afterAll(() => api.stop());
+
+interface Source {
+  readonly workflowId: string;
+  readonly triggerId: string;
+  readonly path: string;
+}
+
+let count = 0;
+/** A published workflow with a schedule. */
+async function publish(params: object): Promise<Source> {
+  const graph = { nodes: [{ id: "tick", type: "trigger.schedule", params }], edges: [] };
+  const workflowId = (await tenant.client.post("/v1/workflows", { name: `Workflow ${(count += 1)}`, graph })).text("id");
+  const triggerId = (await tenant.client.post(`/v1/workflows/${workflowId}/publish`)).text("triggers", 0, "id");
+  return { workflowId, triggerId, path: `/v1/triggers/${triggerId}` };
+}
+
+function sql(statement: string, ...values: readonly unknown[]): Promise<unknown> {
+  return api.tenantDb.withTenant(tenant.id, (db) => db.$executeRawUnsafe(statement, ...values));
+}
+
+/** As if the trigger had been switched on so many minutes ago and decided nothing since. */
+async function winded({ triggerId }: Source, minutes: number): Promise<Date> {
+  const since = new Date(Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS - minutes * MINUTE_MS);
+  await sql("UPDATE trigger_states SET armed_at = $2::timestamptz, cursor = $3::jsonb WHERE trigger_id = $1::uuid", triggerId, since, JSON.stringify({ lastAt: since.toISOString() }));
+  await sql("UPDATE trigger_periods SET from_at = $2::timestamptz WHERE trigger_id = $1::uuid", triggerId, since);
+  return since;
+}
+
+/** Claims one trigger, made of another kind so that nobody else's is meant, and commits what is given. */
+async function dispatch({ triggerId }: Source, parts: Partial<DispatchOutcome>, kind = "schedule"): Promise<void> {
+  await sql("UPDATE trigger_states SET kind = $2, next_due_at = clock_timestamp(), claimable_at = clock_timestamp() WHERE trigger_id = $1::uuid", triggerId, `own-${triggerId}`);
+  const [held] = await claim(`own-${triggerId}`);
+  if (held === undefined) throw new Error("Nothing was claimed.");
+  const [result] = await commitDispatch(api.pool, "test", [{ held, nextDueAt: LATER, hold: false, isConnected: true, items: [], marks: [], parked: [], ...parts }], uuidV7);
+  expect(result?.isHeld).toBe(true);
+  await sql("UPDATE trigger_states SET kind = $2 WHERE trigger_id = $1::uuid", triggerId, kind);
+}
+
+function claim(kind: string): Promise<ClaimedTrigger[]> {
+  return claimTriggers(api.system, { kind, owner: "test", leaseMs: 60_000, limit: 100 });
+}
+
+const plus = (since: Date, minutes: number): Date => new Date(since.getTime() + minutes * MINUTE_MS);
+const reasons = (answer: { at(...path: readonly (string | number)[]): unknown }): string[] => (answer.at("entries") as { reason: string }[]).map(({ reason }) => reason);
+
+describe("state", () => {
+  test("a schedule is listed and read with its clocks; a filter finds it by kind, workflow and health", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const read = await tenant.client.get(source.path);
+    expect(read.at("health")).toBe("ok");
+    expect(read.at("state")).toMatchObject({ isPaused: false, failures: 0, lastError: null, checkedAt: null, silentSince: null });
+    expect(read.at("state", "lagMs")).toBeGreaterThanOrEqual(0);
+    const find = async (query: string): Promise<unknown[]> => ((await tenant.client.get(`/v1/triggers?workflowId=${source.workflowId}&${query}`)).at("data") as { id: string }[]).map(({ id }) => id);
+    expect(await find("kind=schedule&health=ok")).toEqual([source.triggerId]);
+    expect([await find("kind=rss"), await find("health=failing"), await find("health=silent")]).toEqual([[], [], []]);
+    await dispatch(source, { error: { code: "CONNECTION_FAILED", message: "away" }, isConnected: false });
+    expect(await find("health=failing")).toEqual([source.triggerId]);
+    await sql("UPDATE trigger_states SET failures = 0, silent_since = clock_timestamp() WHERE trigger_id = $1::uuid", source.triggerId);
+    expect(await find("health=silent")).toEqual([source.triggerId]);
+  });
+
+  test("a paused trigger is not claimed; a resumed one goes on from now", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const since = await winded(source, 10);
+    const paused = await tenant.client.post(`${source.path}/pause`);
+    expect([paused.at("health"), paused.at("state", "nextDueAt")]).toEqual(["paused", null]);
+    expect((await claim("schedule")).map(({ triggerId }) => triggerId)).not.toContain(source.triggerId);
+    expect((await tenant.client.post(`${source.path}/pause`)).status).toBe(200);
+    const resumed = await tenant.client.post(`${source.path}/resume`);
+    expect([resumed.at("health"), Date.parse(resumed.text("state", "armedAt")) > since.getTime()]).toEqual(["ok", true]);
+    const again = await tenant.client.post(`${source.path}/resume`);
+    expect(again.at("state", "armedAt")).toBe(resumed.at("state", "armedAt"));
+    expect((await claim("schedule")).map(({ triggerId }) => triggerId)).toContain(source.triggerId);
+  });
+
+  test("another schedule under the same node begins anew: what it had before is nobody's miss", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const since = await winded(source, 600);
+    const publishAgain = async (params: object): Promise<string> => {
+      await tenant.client.put(`/v1/workflows/${source.workflowId}/draft`, { graph: { nodes: [{ id: "tick", type: "trigger.schedule", params }], edges: [] } });
+      await tenant.client.post(`/v1/workflows/${source.workflowId}/publish`);
+      return (await tenant.client.get(source.path)).text("state", "armedAt");
+    };
+    expect(await publishAgain({ ...EVERY_MINUTE, jitterSeconds: 1 })).toBe(since.toISOString());
+    expect(Date.parse(await publishAgain({ when: { kind: "interval", everySeconds: 120 } }))).toBeGreaterThan(Date.now() - MINUTE_MS);
+  });
+
+  test("what watches no source cannot be paused, run, backfilled or previewed", async () => {
+    const id = (await tenant.client.post("/v1/workflows", { name: "Manual", graph: manualGraph })).text("id");
+    const path = `/v1/triggers/${(await tenant.client.post(`/v1/workflows/${id}/publish`)).text("triggers", 0, "id")}`;
+    const backfill = { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" };
+    const answers = [await tenant.client.post(`${path}/pause`), await tenant.client.post(`${path}/run-now`), await tenant.client.post(`${path}/backfill`, backfill), await tenant.client.get(`${path}/preview`)];
+    expect(answers.map(({ status }) => status)).toEqual([409, 409, 409, 409]);
+    expect((await tenant.client.get(path)).at("state")).toBeNull();
+    expect((await tenant.client.get(`${path}/explain`)).at("entries")).toEqual([]);
+  });
+});
+
+describe("explain", () => {
+  test("every due instant has one reason: its occurrence's, or why there is none", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const since = await winded(source, 10);
+    const at = (minutes: number) => ({ key: plus(since, minutes).toISOString(), occurredAt: plus(since, minutes) });
+    await dispatch(source, {
+      cursor: { lastAt: plus(since, 3).toISOString() },
+      items: [{ ...at(1), input: {} }],
+      marks: [{ ...at(2), reason: "OVERLAP_SKIPPED", detail: "busy" }],
+    });
+    await sql("UPDATE trigger_periods SET from_at = $2::timestamptz, to_at = $3::timestamptz, off_reason = 'PAUSED' WHERE trigger_id = $1::uuid", source.triggerId, plus(since, 4), plus(since, 6));
+    await sql("INSERT INTO trigger_periods (tenant_id, trigger_id, from_at, to_at) VALUES ($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz)", tenant.id, source.triggerId, since, plus(since, 4));
+    await sql("INSERT INTO trigger_periods (tenant_id, trigger_id, from_at) VALUES ($1::uuid, $2::uuid, $3::timestamptz)", tenant.id, source.triggerId, plus(since, 6));
+    const answer = await tenant.client.get(`${source.path}/explain?from=${plus(since, -1).toISOString()}&to=${plus(since, 20).toISOString()}`);
+    const expected = ["BEFORE_ARMED", "NOT_DISPATCHED", "ACCEPTED", "OVERLAP_SKIPPED", "NOT_DISPATCHED", "PAUSED", "PAUSED", "PENDING", "PENDING", "PENDING", "PENDING", "PENDING"];
+    expect(reasons(answer).slice(0, 12)).toEqual(expected);
+    expect(reasons(answer).at(-1)).toBe("NOT_DUE_YET");
+    expect(answer.at("entries", 2)).toMatchObject({ at: plus(since, 1).toISOString(), execution: { status: "QUEUED" } });
+    expect(answer.at("entries", 3)).toMatchObject({ detail: "busy", execution: null });
+    expect([answer.at("nextFrom"), answer.at("polls")]).toEqual([null, null]);
+  });
+
+  test("switching workflow, trigger and pause is remembered, once each", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const workflow = `/v1/workflows/${source.workflowId}`;
+    await tenant.client.patch(workflow, { isActive: false });
+    await tenant.client.patch(workflow, { isActive: false });
+    await tenant.client.patch(workflow, { isActive: true });
+    await tenant.client.post(`${source.path}/pause`);
+    await tenant.client.post(`${source.path}/resume`);
+    await tenant.client.put(`${workflow}/draft`, { graph: manualGraph });
+    await tenant.client.post(`${workflow}/publish`);
+    const periods = (await tenant.client.get(`${source.path}/explain`)).at("periods") as { offReason: string | null; to: string | null }[];
+    expect(periods.map(({ offReason }) => offReason)).toEqual([null, "WORKFLOW_INACTIVE", null, "PAUSED", null, "TRIGGER_DISABLED"]);
+    expect(periods.map(({ to }) => to === null)).toEqual([false, false, false, false, false, true]);
+  });
+
+  test("the suspension of a tenant is remembered for all of its triggers", async () => {
+    const source = await publish(EVERY_MINUTE);
+    for (const status of ["SUSPENDED", "SUSPENDED", "ACTIVE"]) expect((await agency.client.patch(`/v1/tenants/${tenant.id}`, { status })).status).toBe(200);
+    const periods = (await tenant.client.get(`${source.path}/explain`)).at("periods") as { offReason: string | null }[];
+    expect(periods.map(({ offReason }) => offReason)).toEqual([null, "TENANT_SUSPENDED", null]);
+  });
+
+  test("a range with more than an answer holds goes on where it was cut, and loses nothing", async () => {
+    const source = await publish({ when: { kind: "interval", everySeconds: 1 } });
+    const [from, to] = ["2026-01-01T00:00:00.000Z", "2026-01-01T00:25:00.000Z"];
+    const seen: string[] = [];
+    for (let next: string | undefined = from; next !== undefined; ) {
+      const page = await tenant.client.get(`${source.path}/explain?from=${next}&to=${to}`);
+      seen.push(...(page.at("entries") as { at: string }[]).map(({ at }) => at));
+      next = page.at("nextFrom") === null ? undefined : page.text("nextFrom");
+    }
+    expect([seen.length, new Set(seen).size]).toEqual([1_500, 1_500]);
+  });
+
+  test("a polled source is explained by its items and the balance of its polls", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const now = new Date();
+    const items = [{ key: "a", occurredAt: now, input: {} }];
+    const parked = [{ key: "uid:1/2 x", occurredAt: now, code: "DATA_UNREADABLE", message: "broken", reference: "item 2", raw: Buffer.from("raw") }] as const;
+    await sql("UPDATE triggers SET kind = 'rss' WHERE id = $1::uuid", source.triggerId);
+    await dispatch(source, { cursor: 1, items, parked, durationMs: 5 }, "rss");
+    await dispatch(source, { cursor: 2, items, durationMs: 5 }, "rss");
+    await dispatch(source, { error: { code: "CONNECTION_FAILED", message: "away" }, isConnected: false, durationMs: 5 }, "rss");
+    const answer = await tenant.client.get(`${source.path}/explain?to=${new Date(Date.now() + MINUTE_MS).toISOString()}`);
+    expect(reasons(answer).toSorted()).toEqual(["ACCEPTED", "PARKED"]);
+    expect(answer.at("polls")).toEqual({ polls: 3, failed: 1, seen: 3, accepted: 1, duplicate: 1, filtered: 0, parked: 1 });
+    const polls = await tenant.client.get(`${source.path}/polls?limit=2`);
+    expect([polls.at("data", 0, "errorCode"), polls.at("data", 1, "duplicate")]).toEqual(["CONNECTION_FAILED", 1]);
+    expect((await tenant.client.get(`${source.path}/polls?limit=2&pageToken=${polls.text("nextPageToken")}`)).at("data")).toHaveLength(1);
+    const occurrences = await tenant.client.get(`${source.path}/occurrences?limit=1`);
+    const rest = await tenant.client.get(`${source.path}/occurrences?limit=1&pageToken=${occurrences.text("nextPageToken")}`);
+    expect(new Set([occurrences.at("data", 0, "key"), rest.at("data", 0, "key")])).toEqual(new Set(["a", "uid:1/2 x"]));
+    expect((await tenant.client.get(`${source.path}/occurrences?reason=PARKED`)).at("data")).toMatchObject([{ key: "uid:1/2 x", detail: "broken" }]);
+    expect((await tenant.client.get(`${source.path}/parked`)).at("data")).toMatchObject([{ key: "uid:1/2 x", code: "DATA_UNREADABLE", reference: "item 2", rawBytes: 3 }]);
+    expect((await tenant.client.post(`${source.path}/parked/${encodeURIComponent("uid:1/2 x")}/dismiss`)).status).toBe(204);
+    expect((await tenant.client.get(`${source.path}/parked`)).at("data")).toEqual([]);
+    expect((await tenant.client.get(`${source.path}/parked?dismissed=true`)).at("data")).toHaveLength(1);
+    expect((await tenant.client.post(`${source.path}/parked/nothing/dismiss`)).status).toBe(404);
+    const look = await tenant.client.post(`${source.path}/run-now`);
+    const waitMs = Date.parse(look.text("nextDueAt")) - Date.now();
+    expect([look.status, look.at("executionId"), waitMs > 30_000 && waitMs <= 60_000]).toEqual([202, null, true]);
+  });
+});
+
+describe("operations of a schedule", () => {
+  test("trigger now starts one execution per idempotency key", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const first = await tenant.client.post(`${source.path}/run-now`, undefined, { "idempotency-key": "once" });
+    const second = await tenant.client.post(`${source.path}/run-now`, undefined, { "idempotency-key": "once" });
+    expect([first.status, second.status, second.at("executionId") === first.at("executionId"), second.at("duplicate")]).toEqual([202, 200, true, true]);
+    expect((await tenant.client.get(`/v1/executions/${first.text("executionId")}`)).at("input")).toMatchObject({ manual: true, timeZone: "UTC" });
+  });
+
+  test("a backfill starts what has no execution and will get none, once", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const since = await winded(source, 10);
+    const at = (minutes: number) => ({ key: plus(since, minutes).toISOString(), occurredAt: plus(since, minutes) });
+    await dispatch(source, {
+      cursor: { lastAt: plus(since, 5).toISOString() },
+      items: [{ ...at(1), input: {} }],
+      marks: [{ ...at(2), reason: "MISFIRE_SKIPPED", detail: "late" }],
+    });
+    // Before the trigger, and decided without an occurrence: 0, 3, 4, 5; skipped: 2; accepted: 1; not decided yet: from 6 on.
+    const range = { from: plus(since, -2).toISOString(), to: plus(since, 8).toISOString() };
+    expect((await tenant.client.post(`${source.path}/backfill`, { ...range, max: 4 })).body).toEqual({ started: 3, duplicate: 0, skipped: 1, nextFrom: plus(since, 2).toISOString() });
+    expect((await tenant.client.post(`${source.path}/backfill`, range)).body).toEqual({ started: 4, duplicate: 3, skipped: 3, nextFrom: null });
+    expect((await tenant.client.post(`${source.path}/backfill`, range)).body).toEqual({ started: 0, duplicate: 7, skipped: 3, nextFrom: null });
+    const executions = (await tenant.client.get(`/v1/executions?triggerId=${source.triggerId}&limit=100`)).at("data") as unknown[];
+    expect(executions).toHaveLength(8);
+    const future = await tenant.client.post(`${source.path}/backfill`, { from: range.from, to: LATER.toISOString() });
+    expect([future.status, future.at("issues", 0, "path")]).toEqual([400, "/body/to"]);
+  });
+
+  test("previews saved and unsaved schedules across a change of the clock", async () => {
+    const when = { kind: "cron", expression: "30 2 * * *", timeZone: "Europe/Berlin" };
+    const source = await publish({ when });
+    const after = "2026-03-28T12:00:00Z";
+    const saved = await tenant.client.get(`${source.path}/preview?count=2&after=${after}`);
+    expect(saved.at("instants")).toEqual([
+      { at: "2026-03-29T01:30:00.000Z", localTime: "2026-03-29T03:30:00.000+02:00", clockChange: "shifted" },
+      { at: "2026-03-30T00:30:00.000Z", localTime: "2026-03-30T02:30:00.000+02:00" },
+    ]);
+    const unsaved = await tenant.client.post("/v1/schedules/preview", { params: { when }, count: 2, after });
+    expect(unsaved.body).toEqual(saved.body);
+    const wrong = await tenant.client.post("/v1/schedules/preview", { params: { when: { ...when, timeZone: "Mars/Olympus" } } });
+    expect([wrong.status, wrong.at("issues", 0, "path")]).toEqual([400, "/body/params/when/timeZone"]);
+  });
+});

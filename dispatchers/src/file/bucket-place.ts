@@ -1,0 +1,86 @@
+import { ListObjectsV2Command, type _Object, type S3Client } from "@aws-sdk/client-s3";
+import { NodeError } from "@fluxo/core/errors/node-error";
+import type { CredentialFields } from "@fluxo/core/credentials/kinds";
+import type { Clock } from "@fluxo/core/ports/clock";
+import type { HttpPort } from "@fluxo/core/ports/http";
+import { s3Client } from "@fluxo/nodes/s3-object/client";
+import { s3Failure } from "@fluxo/nodes/s3-object/failure";
+import { GuardedRequestHandler } from "@fluxo/nodes/s3-object/request-handler";
+import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
+import type { Facts } from "./diff.ts";
+import { FILES_MAX, type FilePlace, type Listing } from "./listing.ts";
+import { isIgnoredPath, pathFilter, readPath, type UnreadableName } from "./names.ts";
+
+const PAGE_BYTES_MAX = 5_242_880;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Keys that are looked at by one look: those that do not count cost time too. */
+const KEYS_MAX = 200_000;
+
+export interface BucketParts {
+  readonly http: HttpPort;
+  readonly clock: Clock;
+  readonly fields: CredentialFields["s3"];
+  readonly source: Extract<FileTriggerParams["source"], { readonly kind: "s3" }>;
+  readonly params: FileTriggerParams;
+  readonly signal: AbortSignal;
+}
+
+/** The objects of a bucket whose keys begin with the prefix. An object's entity tag stands for its content. */
+export function openBucketPlace(parts: BucketParts): FilePlace {
+  const { http, clock, fields, signal } = parts;
+  const handler = new GuardedRequestHandler(http, { timeoutMs: REQUEST_TIMEOUT_MS, maxResponseBytes: PAGE_BYTES_MAX, signal });
+  const client = s3Client(fields, handler);
+  return {
+    list: async () => {
+      try {
+        return await listAll(client, parts);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw s3Failure(error, handler, clock);
+      }
+    },
+    close: () => {
+      client.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function listAll(client: S3Client, { source: { bucket, prefix }, params, signal }: BucketParts): Promise<Listing> {
+  const counts = pathFilter(params);
+  const files = new Map<string, Facts>();
+  const unreadable: UnreadableName[] = [];
+  let keys = 0;
+  let token: string | undefined;
+  do {
+    signal.throwIfAborted();
+    const page = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, EncodingType: "url", ...(token === undefined ? {} : { ContinuationToken: token }) }));
+    for (const object of page.Contents ?? []) {
+      const path = pathOf(keyOf(object, page.EncodingType === "url"), prefix);
+      if (typeof path === "object") unreadable.push(path);
+      else if (path !== undefined && counts(path)) files.set(path, factsOf(object));
+    }
+    keys += page.Contents?.length ?? 0;
+    if (files.size + unreadable.length > FILES_MAX || keys > KEYS_MAX) throw new NodeError(`The bucket holds more than ${FILES_MAX} objects of this prefix; watch a longer prefix.`, { errorClass: "DATA", code: "DATA_TOO_LARGE" });
+    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+  } while (token !== undefined);
+  return { files, unreadable, doneFiles: new Set() };
+}
+
+function keyOf({ Key = "" }: _Object, isEncoded: boolean): string {
+  return isEncoded ? decodeURIComponent(Key.replaceAll("+", " ")) : Key;
+}
+
+/** The path of a key, or why it cannot be told; undefined for what stands for a folder, and for ignored names. */
+function pathOf(key: string, prefix: string): string | UnreadableName | undefined {
+  if (key.endsWith("/")) return undefined;
+  const path = key.slice(prefix.length);
+  const raw = Buffer.from(key);
+  if (path === "") return { raw, reason: "Its key is the prefix itself." };
+  if (path.split("/").some((part) => part === "" || part === "." || part === "..")) return { raw, reason: "Its path has empty parts, . or .. between slashes." };
+  return isIgnoredPath(path) ? undefined : readPath(Buffer.from(path));
+}
+
+function factsOf({ Size = 0, ETag = "", LastModified = new Date(0) }: _Object): Facts {
+  return { size: Size, mtime: `${LastModified.getTime()}000000`, inode: "", ctime: "", hash: ETag.replaceAll('"', "") };
+}

@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describeSourceContract } from "../testing/source.contract.ts";
+import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";
+import { TestBucket } from "./testing/bucket.ts";
+import { fileConfig } from "./testing/folder.ts";
+
+let bucket: TestBucket;
+let secretAccessKey: string | undefined;
+
+const harness: SourceHarness = async (place) => {
+  const made = await TestBucket.make(place, secretAccessKey === undefined ? {} : { secretAccessKey });
+  bucket = made;
+  let objects = 0;
+  return {
+    config: fileConfig({ source: { kind: "s3", bucket: "reports", prefix: "in/" }, credential: made.credentialId, itemsMax: 3, events: ["added", "changed", "removed", "renamed"] }),
+    pageSize: 3,
+    open: () => made.open(),
+    add: async (count) => {
+      for (let added = 0; added < count; added += 1) await made.put(`in/${(objects += 1)}.txt`);
+    },
+    addPoison: () => made.put("in/a\u007fb"),
+    close: () => made.close(),
+  };
+};
+
+describeSourceContract("A bucket", harness);
+
+describe("a bucket", () => {
+  let stage: SourceStage;
+  beforeAll(async () => {
+    stage = await SourceStage.open(harness);
+  });
+  afterEach(async () => {
+    secretAccessKey = undefined;
+    await stage.clear();
+  });
+  afterAll(() => stage.close());
+
+  const inputs = async ({ triggerId }: StagedSource): Promise<unknown[]> =>
+    (await stage.owner.query<{ input: unknown }>("SELECT input FROM executions WHERE trigger_id = $1 ORDER BY id", [triggerId])).rows.map(({ input }) => input);
+
+  test("tells what is added, changed, renamed and removed, by entity tag; the same content again is no change", async () => {
+    const staged = await stage.stage();
+    await bucket.put("other/x.txt");
+    await bucket.put("in/keep.txt");
+    await stage.look(staged);
+    for (const key of ["in/a b/é+&%20.txt", "in/empty-folder/", "in/.hidden", "elsewhere.txt"]) await bucket.put(key, "content");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await bucket.put("in/keep.txt", "in/keep.txt");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    await bucket.put("in/keep.txt", "in/kept.txt");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await bucket.put("in/moved.txt", "in/kept.txt");
+    await bucket.delete("in/keep.txt");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await bucket.delete("in/moved.txt");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    const etag = expect.stringMatching(/^[0-9a-f]{32}$/);
+    const modifiedAt = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(await inputs(staged)).toEqual([
+      { event: "added", path: "a b/é+&%20.txt", size: 7, modifiedAt, etag },
+      { event: "changed", path: "keep.txt", size: 11, modifiedAt, etag },
+      { event: "renamed", path: "moved.txt", previousPath: "keep.txt", size: 11, modifiedAt, etag },
+      { event: "removed", path: "moved.txt", size: 11, modifiedAt, etag },
+    ]);
+  });
+
+  test("a key that its store refuses is written down with the credential, and nobody asks again", async () => {
+    secretAccessKey = "s3cret-wrong";
+    const staged = await stage.stage();
+    await stage.look(staged);
+    expect(await stage.state(staged)).toMatchObject({ cursor: null, failures: 1, error_code: "CREDENTIAL_REJECTED", error_message: expect.stringContaining("SignatureDoesNotMatch") });
+    expect((await stage.owner.query("SELECT health FROM credentials WHERE id = $1", [bucket.credentialId])).rows).toEqual([{ health: "BROKEN" }]);
+    await stage.look(staged);
+    expect(await stage.state(staged)).toMatchObject({ failures: 2, error_message: expect.stringContaining("known to be refused") });
+  });
+
+  test("a store that is away removes nothing", async () => {
+    const staged = await stage.stage();
+    await staged.source.add(2);
+    await stage.look(staged);
+    await bucket.close();
+    await stage.look(staged);
+    expect(await stage.state(staged)).toMatchObject({ failures: 1, error_code: "CONNECTION_FAILED" });
+    expect(await stage.tally(staged)).toMatchObject({ occurrences: 0 });
+  });
+});

@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { NodeError } from "@fluxo/core/errors/node-error";
+import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
+import type { BigIntStats } from "node:fs";
+import type { Facts } from "./diff.ts";
+import { FILES_MAX, type FilePlace, type Listing } from "./listing.ts";
+import { isIgnoredName, pathFilter, readPath, type UnreadableName } from "./names.ts";
+import { isForbidden, isGone, SafeFolder } from "./safe-folder.ts";
+
+const DEPTH_MAX = 32;
+/** Entries that one look takes in, of any kind: those that do not count cost time too. */
+const ENTRIES_MAX = 200_000;
+const STATS_AT_ONE_TIME = 32;
+/** Of a file whose hash is told. */
+const HASH_BYTES_MAX = 268_435_456n;
+
+/** Opens a folder of a tenant, part by part. @throws NodeError when it is not there, or is no folder */
+export async function openFolderPlace(tenantRoot: { readonly root: string; readonly tenantId: string }, path: string, params: FileTriggerParams, signal: AbortSignal): Promise<FilePlace> {
+  let folder: SafeFolder | undefined;
+  try {
+    folder = await SafeFolder.openRoot(tenantRoot.root);
+    for (const part of [tenantRoot.tenantId, ...path.split("/").filter((name) => name !== "")]) folder = await stepInto(folder, part);
+  } catch (error) {
+    await folder?.[Symbol.asyncDispose]();
+    throw folderFailure(error);
+  }
+  return new FolderPlace(folder, params, signal);
+}
+
+async function stepInto(folder: SafeFolder, part: string): Promise<SafeFolder> {
+  const next = await folder.openFolder(Buffer.from(part));
+  await folder[Symbol.asyncDispose]();
+  return next;
+}
+
+/** What a scan gathers. */
+interface Found extends Listing {
+  readonly files: Map<string, Facts>;
+  readonly unreadable: UnreadableName[];
+  readonly doneFiles: Set<string>;
+  /** Of any kind, so far. */
+  entries: number;
+}
+
+class FolderPlace implements FilePlace {
+  readonly #folder: SafeFolder;
+  readonly #counts: (path: string) => boolean;
+  readonly #doneSuffix: string | undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(folder: SafeFolder, params: FileTriggerParams, signal: AbortSignal) {
+    this.#folder = folder;
+    this.#counts = pathFilter(params);
+    this.#doneSuffix = params.stability.mode === "doneFile" ? params.stability.suffix : undefined;
+    this.#signal = signal;
+  }
+
+  async list(): Promise<Listing> {
+    const found: Found = { files: new Map(), unreadable: [], doneFiles: new Set(), entries: 0 };
+    try {
+      await this.#scan(this.#folder, Buffer.alloc(0), 0, found);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw folderFailure(error);
+    }
+    return found;
+  }
+
+  readonly hash = async (path: string, facts: Facts): Promise<string | undefined> => {
+    if (BigInt(facts.size) > HASH_BYTES_MAX) return "";
+    const parts = path.split("/").map((part) => Buffer.from(part));
+    const name = parts.pop();
+    if (name === undefined) return undefined;
+    try {
+      return await this.#hashIn(this.#folder, parts, name, facts);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (isGone(error)) return undefined;
+      // What may not be read is told all the same.
+      if (isForbidden(error)) return "";
+      throw folderFailure(error);
+    }
+  };
+
+  async close(): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+
+  async #hashIn(folder: SafeFolder, [part, ...rest]: readonly Buffer[], name: Buffer, facts: Facts): Promise<string | undefined> {
+    if (part !== undefined) {
+      await using next = await folder.openFolder(part);
+      return await this.#hashIn(next, rest, name, facts);
+    }
+    await using file = await folder.openFile(name);
+    if (file === undefined || !isAs(facts, await file.stat({ bigint: true }))) return undefined;
+    const hash = createHash("sha256");
+    for await (const chunk of file.createReadStream({ autoClose: false, signal: this.#signal })) hash.update(chunk);
+    // Written to while it was read: the next look decides.
+    return isAs(facts, await file.stat({ bigint: true })) ? hash.digest("hex") : undefined;
+  }
+
+  async #scan(folder: SafeFolder, prefix: Buffer, depth: number, found: Found): Promise<void> {
+    if (depth > DEPTH_MAX) throw tooMuch(`folders deeper than ${DEPTH_MAX}`);
+    const names = await folder.names();
+    found.entries += names.length;
+    if (found.entries > ENTRIES_MAX) throw tooMuch(`more than ${ENTRIES_MAX} entries`);
+    const counted = names.filter((name) => !isIgnoredName(name.toString("latin1")));
+    for (let first = 0; first < counted.length; first += STATS_AT_ONE_TIME) {
+      this.#signal.throwIfAborted();
+      const batch = await Promise.all(counted.slice(first, first + STATS_AT_ONE_TIME).map(async (name) => ({ name, stats: await folder.stats(name) })));
+      for (const { name, stats } of batch) {
+        const raw = Buffer.concat([prefix, name]);
+        if (stats?.isFile() === true) this.#take(raw, stats, found);
+        else if (stats?.isDirectory() === true) await this.#scanFolder(folder, name, raw, depth, found);
+      }
+      if (found.files.size + found.unreadable.length > FILES_MAX) throw tooMuch(`more than ${FILES_MAX} files`);
+    }
+  }
+
+  async #scanFolder(folder: SafeFolder, name: Buffer, raw: Buffer, depth: number, found: Found): Promise<void> {
+    const next = await folder.openFolder(name).catch((error: unknown) => {
+      // Gone, or something else in its place, since it was listed.
+      if (isGone(error)) return undefined;
+      throw error;
+    });
+    if (next === undefined) return;
+    await using held = next;
+    await this.#scan(held, Buffer.concat([raw, Buffer.from("/")]), depth + 1, found);
+  }
+
+  #take(raw: Buffer, stats: BigIntStats, found: Found): void {
+    const path = readPath(raw);
+    if (typeof path !== "string") {
+      found.unreadable.push(path);
+      return;
+    }
+    if (this.#doneSuffix !== undefined && path.endsWith(this.#doneSuffix)) found.doneFiles.add(path);
+    else if (this.#counts(path)) found.files.set(path, factsOf(stats));
+  }
+}
+
+function factsOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): Facts {
+  return { size: Number(size), mtime: String(mtimeNs), inode: String(ino), ctime: String(ctimeNs) };
+}
+
+function isAs(facts: Facts, stats: BigIntStats): boolean {
+  const now = factsOf(stats);
+  return now.size === facts.size && now.mtime === facts.mtime && now.inode === facts.inode;
+}
+
+function tooMuch(what: string): NodeError {
+  return new NodeError(`The folder holds ${what}; watch a smaller part of it.`, { errorClass: "DATA", code: "DATA_TOO_LARGE" });
+}
+
+/** What the file system says, without the path in it, which is the installation's. */
+function folderFailure(error: unknown): unknown {
+  if (error instanceof NodeError || !(error instanceof Error)) return error;
+  if (isGone(error)) return new NodeError("The folder is not there, or is no folder (symbolic links are not followed).", { errorClass: "DATA", code: "FILE_NOT_FOUND", cause: error });
+  const code = "code" in error ? String(error.code) : error.name;
+  return new NodeError(`The folder cannot be read (${code}).`, { errorClass: "SERVER", code: "UNAVAILABLE", cause: error });
+}

@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import type { JsonObject } from "@fluxo/core/json";
+import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
+import type { ParkedItem, SeenItem } from "@fluxo/prisma/dispatch/commit";
+import type { Change } from "./diff.ts";
+import { shownBytes, type UnreadableName } from "./names.ts";
+import { unreadableKey } from "./remembered.ts";
+
+/** ISO 8601 has four digits for a year; file systems have more. */
+const INSTANT = { first: Date.UTC(1, 0, 1), last: Date.UTC(9999, 11, 31) } as const;
+const SHOWN_PATH_LENGTH = 200;
+
+/** A change as it is handed to intake. */
+export function itemOf(change: Change, kind: FileTriggerParams["source"]["kind"], now: Date): SeenItem {
+  const { event, path, previousPath, facts } = change;
+  const hash = facts.hash === undefined ? {} : kind === "s3" ? { etag: facts.hash } : { sha256: facts.hash };
+  const input: JsonObject = { event, path, ...(previousPath === undefined ? {} : { previousPath }), size: facts.size, modifiedAt: instantOf(facts.mtime), ...hash };
+  return { key: keyOf(change), occurredAt: now, input };
+}
+
+/** The same for the same change whenever it is seen, another for every later one: the ctime moves with each, and nobody can set it back. */
+function keyOf({ event, path, previousPath = "", facts: { size, mtime, inode, ctime, hash = "" } }: Change): string {
+  const digest = createHash("sha256").update(JSON.stringify([path, previousPath, size, mtime, inode, ctime, hash])).digest("hex");
+  return `${event} ${digest.slice(0, 40)} ${path.slice(0, SHOWN_PATH_LENGTH).toWellFormed()}`;
+}
+
+/** A file whose name cannot be told. */
+export function parkedOf(name: UnreadableName, now: Date): ParkedItem {
+  return { key: `unreadable ${unreadableKey(name)}`, occurredAt: now, code: "DATA_UNREADABLE", message: name.reason, reference: shownBytes(name.raw), raw: name.raw };
+}
+
+function instantOf(nanoseconds: string): string {
+  const ms = Number(BigInt(nanoseconds) / 1_000_000n);
+  return new Date(Math.min(Math.max(ms, INSTANT.first), INSTANT.last)).toISOString();
+}

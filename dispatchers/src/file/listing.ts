@@ -1,0 +1,23 @@
+import type { Facts } from "./diff.ts";
+import type { UnreadableName } from "./names.ts";
+
+/** Files of one trigger at most. */
+export const FILES_MAX = 50_000;
+
+/** What is there, as one look finds it: complete, or the look fails. */
+export interface Listing {
+  /** By path, relative to what is watched; ignored names, and paths that the patterns leave out, are not among them. */
+  readonly files: ReadonlyMap<string, Facts>;
+  readonly unreadable: readonly UnreadableName[];
+  /** With done files: the paths of those, which are not among `files`. */
+  readonly doneFiles: ReadonlySet<string>;
+}
+
+/** A place that holds files. */
+export interface FilePlace {
+  /** @throws NodeError when not all can be listed */
+  list(): Promise<Listing>;
+  /** SHA-256 of a file, hex; empty when it is too large or may not be read; undefined when it is no longer what the listing said. Absent where hashes come with the listing. */
+  readonly hash?: (path: string, facts: Facts) => Promise<string | undefined>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import type { JsonObject } from "@fluxo/core/json";
+import { describe, expect, test } from "vitest";
+import { executeNode } from "../registry.ts";
+import { nodeErrorOf } from "../testing/failures.ts";
+import { nodeContext } from "../testing/node-context.ts";
+import { patternProblem } from "./pattern.ts";
+
+const ID = "0a4f1c9e-7a55-4a43-9c0e-3f5d7e1b2a03";
+const folder = { kind: "folder", path: "in" };
+const bucket = { kind: "s3", bucket: "reports" };
+
+test("trigger.file gives the change", async () => {
+  const trigger = { event: "added", path: "a/b.csv", size: 3, modifiedAt: "2026-01-05T08:00:00.000Z" };
+  await expect(executeNode("trigger.file", { source: folder }, nodeContext({ trigger }))).resolves.toEqual({ kind: "done", output: trigger });
+});
+
+test.each<[JsonObject, string]>([
+  [{ source: { kind: "folder", path: "../other" } }, "/source/path must be relative"],
+  [{ source: { kind: "folder", path: "/etc" } }, "/source/path must be relative"],
+  [{ source: { kind: "folder", path: "a/./b" } }, "/source/path must be relative"],
+  [{ source: { kind: "folder", path: "a/" } }, "/source/path must be relative"],
+  [{ source: { kind: "folder", path: "a\u0000b" } }, "/source/path must hold no control characters"],
+  [{ source: { kind: "s3", bucket: "evil/x" }, credential: ID }, "/source/bucket must be a bucket name"],
+  [{ source: bucket }, "/credential must be there"],
+  [{ source: folder, credential: ID }, "/credential must be absent"],
+  [{ source: folder, events: ["added", "added"] }, "/events must name each event once"],
+  [{ source: folder, include: ["*a*a*a*"] }, "/include/0 may hold 4 wildcards"],
+  [{ source: folder, stability: { mode: "doneFile", suffix: "/x" } }, "/stability/suffix must be"],
+])("trigger.file refuses %j", async (params, named) => {
+  const error = await nodeErrorOf(executeNode("trigger.file", params, nodeContext()));
+  expect(error).toMatchObject({ errorClass: "DATA", code: "PARAMS_INVALID" });
+  expect(error.message).toContain(named);
+});
+
+describe("patterns", () => {
+  test.each(["**", "**/*.csv", "data/*/in/*.{csv,txt}", "**/*_report_*.pdf", "a?c/[abc]*"])("%s is taken", (pattern) => expect(patternProblem(pattern)).toBeUndefined());
+  test.each(["/abs", "!(a)", "a|b", "{a,{b,c}}", "{*a,*b}", "{1..9}", "*/*/*/*/*", "\\*", "{a", "{a,b}{c,d}{e,f}"])("%s is not taken", (pattern) => expect(patternProblem(pattern)).toBeTypeOf("string"));
+});
