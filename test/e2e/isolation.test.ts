@@ -16,11 +16,28 @@ let ids: Record<string, string>;
 
 beforeAll(async () => {
   [mine, other] = await Promise.all([client.createTenant(), client.createTenant()]);
-  workflow = await other.publish({ nodes: [MANUAL, { ...SIGNED_WEBHOOK, id: "hook" }, set("a", { secret: "of the other" })], edges: [{ from: "start", to: "a" }, { from: "hook", to: "a" }] });
+  const page = { id: "page", type: "document.generate", params: { template: "Secret", format: "html" } };
+  workflow = await other.publish({ nodes: [MANUAL, { ...SIGNED_WEBHOOK, id: "hook" }, set("a", { secret: "of the other" }), page], edges: [{ from: "start", to: "a" }, { from: "hook", to: "a" }, { from: "a", to: "page" }] });
   const executionId = await other.start(workflow.workflowId);
   await other.waitForStatus(executionId, "SUCCESS");
   const keys = await client.admin.call("listApiKeys", { params: { tenantId: other.id } });
+  const [file] = await client.sql<{ id: string }>("SELECT id FROM files WHERE tenant_id = $1", [other.id]);
+  const credential = await other.api.call("createCredential", { body: { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: "token-of-the-other" } } });
+  const dryRerun = await other.api.call("createDryRerun", { params: { executionId }, body: {} });
+  const bulk = await other.api.call("createBulkOperation", { body: { kind: "cancel", name: "Stop", executionIds: [executionId], pacePerMinute: 1 } });
+  const outageId = randomUUID();
+  await client.sql(
+    "INSERT INTO outages (tenant_id, id, key_kind, host, integration, next_probe_at, error_class, error_code) VALUES ($1, $2, 'host', 'secret.example.com', 'http', now() + interval '1 day', 'SERVER', 'PROVIDER_FAILED')",
+    [other.id, outageId],
+  );
   ids = {
+    fileId: file?.id ?? "",
+    credentialId: credential.body.id,
+    dryRerunId: dryRerun.body.id,
+    bulkOperationId: "id" in bulk.body ? bulk.body.id : "",
+    outageId,
+    nodeId: "a",
+    key: "uid:1",
     tenantId: other.id,
     workflowId: workflow.workflowId,
     executionId,
@@ -36,8 +53,17 @@ const BODIES: Readonly<Partial<Record<OperationId, unknown>>> = {
   replaceDraft: { graph: chain(MANUAL) },
   updateWorkflow: { isActive: false },
   updateTenant: { name: "Taken over" },
+  replacePins: { pins: {} },
+  testNode: {},
+  backfillTrigger: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" },
+  updateCredential: { name: "Mine now" },
+  rerunExecution: { from: "start" },
+  createDryRerun: {},
   createApiKey: { name: "Stolen", scopes: ["executions:read"] },
 };
+
+/** Names in a path that are no ids: they mean nothing without the thing that they are of. */
+const NAMES: ReadonlySet<string> = new Set(["number", "nodeId", "key"]);
 
 /** Every operation that names a thing of a tenant in its path. */
 const OPERATIONS = (Object.entries(ROUTES) as [OperationId, RouteDefinition][]).filter(([, { path, subject }]) => path.includes("{") && subject !== "key" && subject !== "none");
@@ -75,7 +101,7 @@ test.for(OPERATIONS.map(([operation, { subject }]) => [operation, subject] as co
   for (const problem of problems) expect(problem).toMatchObject({ status: 404, code: "NOT_FOUND" });
   if (subject === "agency") expect(await mine.api.refusal(operation, partsFor(operation))).toMatchObject({ status: 403, code: "SCOPE_MISSING" });
   // The answer is the one for an id that does not exist.
-  const unknown = { ...partsFor(operation), params: Object.fromEntries(Object.entries(partsFor(operation).params ?? {}).map(([name, id]) => [name, name === "number" ? id : randomUUID()])) };
+  const unknown = { ...partsFor(operation), params: Object.fromEntries(Object.entries(partsFor(operation).params ?? {}).map(([name, id]) => [name, NAMES.has(name) ? id : randomUUID()])) };
   const stranger = createApi(system.apiUrl, system.strangerKey);
   const missing = await (subject === "agency" ? stranger : mine.api).refusal(operation, unknown);
   expect({ ...missing, instance: "" }).toEqual({ ...(subject === "agency" ? problems.at(-1) : problems[0]), instance: "" });

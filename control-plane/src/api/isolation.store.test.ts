@@ -47,7 +47,10 @@ beforeAll(async () => {
   const outageId = uuidV7.next();
   await openOutage(api.pool, { tenantId: victim.id, id: outageId, credentialId: null, host: "secret.example.com", integration: "http", nextProbeAt: new Date(), errorClass: "SERVER", code: "PROVIDER_FAILED" });
   const bulk = await victim.client.post("/v1/bulk-operations", { kind: "cancel", name: "Stop", executionIds: [started.text("executionId")], pacePerMinute: 1 });
-  ids = { outageId, bulkOperationId: bulk.text("id"), credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), nodeId: "greet", number: "1", triggerId: published.text("triggers", 0, "id"), key: "uid:1", executionId: started.text("executionId"), fileId: file.file.fileId };
+  const ended = await victim.client.post(`/v1/workflows/${manual.text("id")}/executions`, { input: { secret: "victim" } });
+  await victim.client.post(`/v1/executions/${ended.text("executionId")}/cancel`);
+  const dryRerun = await victim.client.post(`/v1/executions/${ended.text("executionId")}/dry-rerun`, {});
+  ids = { dryRerunId: dryRerun.text("id"), outageId, bulkOperationId: bulk.text("id"), credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), nodeId: "greet", number: "1", triggerId: published.text("triggers", 0, "id"), key: "uid:1", executionId: started.text("executionId"), fileId: file.file.fileId };
 });
 afterAll(() => api.stop());
 

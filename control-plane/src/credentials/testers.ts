@@ -6,8 +6,10 @@ import type { HttpPort } from "@fluxo/core/ports/http";
 import { smtpError } from "@fluxo/nodes/email-send/smtp-error";
 import { SmtpSession } from "@fluxo/nodes/email-send/smtp-session";
 import { providerError } from "@fluxo/nodes/http/provider-error";
+import { withImap } from "@fluxo/nodes/imap/imap-session";
 import { clientOver } from "@fluxo/nodes/postgresql-query/client";
 import { sqlError } from "@fluxo/nodes/postgresql-query/sql-error";
+import { tryKey } from "@fluxo/nodes/s3-object/try-key";
 
 /** What a test may reach: the same guarded ways out that nodes have. */
 export interface TesterPorts {
@@ -25,7 +27,7 @@ const RESPONSE_BYTES_MAX = 1_048_576;
 const SESSION_BYTES_MAX = 1_048_576;
 
 /** Kinds that have a server of their own to ask. `oauth2` asks for a token under its lease (see `runTest`). Others have no way that is the same for all providers. */
-const testers: { readonly [K in CredentialKind]?: Tester<K> } = { smtp: testSmtp, database: testDatabase, ai: testAi };
+const testers: { readonly [K in CredentialKind]?: Tester<K> } = { smtp: testSmtp, imap: testImap, database: testDatabase, s3: testS3, ai: testAi };
 
 /** Whether a kind of credentials can be tested. */
 export function isTestable(kind: CredentialKind): boolean {
@@ -53,6 +55,11 @@ async function testSmtp(server: CredentialFields["smtp"], { dial }: TesterPorts,
   return username === undefined ? "The server answers; there is no login." : "The server took the login.";
 }
 
+/** Logs in and opens no mailbox. */
+async function testImap(server: CredentialFields["imap"], { dial }: TesterPorts, signal: AbortSignal): Promise<string> {
+  return withImap(dial, server, signal, () => Promise.resolve("The server took the login."));
+}
+
 async function testDatabase(database: CredentialFields["database"], { dial }: TesterPorts, signal: AbortSignal): Promise<string> {
   const { port } = database;
   const host = database.host.replace(/^\[(.*)\]$/, "$1");
@@ -65,6 +72,11 @@ async function testDatabase(database: CredentialFields["database"], { dial }: Te
     socket.destroy();
   }
   return "The server took the login.";
+}
+
+async function testS3(fields: CredentialFields["s3"], ports: TesterPorts, signal: AbortSignal): Promise<string> {
+  const mayList = await tryKey(fields, ports, { timeoutMs: TEST_TIMEOUT_MS, maxResponseBytes: RESPONSE_BYTES_MAX, signal });
+  return mayList ? "The store took the key." : "The store knows the key, which may not list buckets.";
 }
 
 /** Lists the models, which both kinds of API offer without cost. */

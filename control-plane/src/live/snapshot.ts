@@ -14,7 +14,7 @@ export async function readSnapshot(tenantDb: TenantDb, of: { readonly tenantId: 
   return tenantDb.withTenant(tenantId, async (db) => {
     const execution = await findExecutionSummary(db, tenantId, executionId);
     if (execution === undefined) return undefined;
-    return toSnapshot(execution, await findJournal(db, tenantId, executionId, { hasOutputs: false }), entries, now);
+    return toSnapshot(execution, await findJournal(db, tenantId, executionId), entries, now);
   });
 }
 

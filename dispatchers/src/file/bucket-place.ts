@@ -1,4 +1,4 @@
-import { ListObjectsV2Command, type _Object, type S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, S3ServiceException, type _Object, type S3Client } from "@aws-sdk/client-s3";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { CredentialFields } from "@fluxo/core/credentials/kinds";
 import type { Clock } from "@fluxo/core/ports/clock";
@@ -6,15 +6,20 @@ import type { HttpPort } from "@fluxo/core/ports/http";
 import { s3Client } from "@fluxo/nodes/s3-object/client";
 import { s3Failure } from "@fluxo/nodes/s3-object/failure";
 import { GuardedRequestHandler } from "@fluxo/nodes/s3-object/request-handler";
-import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
+import { CONTENT_BYTES_MAX, type FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
 import type { Facts } from "./diff.ts";
-import { FILES_MAX, type FilePlace, type Listing } from "./listing.ts";
+import { FILES_MAX, type FileContent, type FilePlace, type Listing } from "./listing.ts";
+import { mediaTypeByName } from "./media-type.ts";
 import { isIgnoredPath, pathFilter, readPath, type UnreadableName } from "./names.ts";
 
 const PAGE_BYTES_MAX = 5_242_880;
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Keys that are looked at by one look: those that do not count cost time too. */
 const KEYS_MAX = 200_000;
+/** For one object; with the times of the listing and of the objects before it, it stays below a look's. */
+const CONTENT_TIMEOUT_MS = 10_000;
+/** Refusals that are about one object: the key may list but not read it, or it is archived. */
+const OBJECT_REFUSALS: ReadonlySet<string> = new Set(["AccessDenied", "InvalidObjectState"]);
 
 export interface BucketParts {
   readonly http: HttpPort;
@@ -30,6 +35,8 @@ export function openBucketPlace(parts: BucketParts): FilePlace {
   const { http, clock, fields, signal } = parts;
   const handler = new GuardedRequestHandler(http, { timeoutMs: REQUEST_TIMEOUT_MS, maxResponseBytes: PAGE_BYTES_MAX, signal });
   const client = s3Client(fields, handler);
+  const contentHandler = new GuardedRequestHandler(http, { timeoutMs: CONTENT_TIMEOUT_MS, maxResponseBytes: CONTENT_BYTES_MAX, signal });
+  const contentClient = s3Client(fields, contentHandler);
   return {
     list: async () => {
       try {
@@ -39,8 +46,22 @@ export function openBucketPlace(parts: BucketParts): FilePlace {
         throw s3Failure(error, handler, clock);
       }
     },
+    read: async (path, facts) => {
+      try {
+        return await readObject(contentClient, parts.source, path, facts);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof S3ServiceException && error.name === "NoSuchKey") return undefined;
+        if (error instanceof S3ServiceException && OBJECT_REFUSALS.has(error.name)) return "unreadable";
+        const failure = s3Failure(error, contentHandler, clock);
+        // Packed by its Content-Encoding, or replaced by a larger one since it was listed.
+        if (failure instanceof NodeError && failure.code === "RESPONSE_TOO_LARGE") return "tooLarge";
+        throw failure;
+      }
+    },
     close: () => {
       client.destroy();
+      contentClient.destroy();
       return Promise.resolve();
     },
   };
@@ -67,6 +88,20 @@ async function listAll(client: S3Client, { source: { bucket, prefix }, params, s
   return { files, unreadable, doneFiles: new Set() };
 }
 
+async function readObject(client: S3Client, { bucket, prefix }: BucketParts["source"], path: string, { hash }: Facts): Promise<FileContent | undefined> {
+  const { Body, ContentType = "", ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: prefix + path }));
+  // Replaced since it was listed: the next look decides.
+  if (ETag !== undefined && tagOf(ETag) !== hash) return undefined;
+  // What stores say of objects that were put without a type.
+  const isUntyped = ContentType === "" || /^(?:application|binary)\/octet-stream$/i.test(ContentType);
+  return { bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(), mediaType: isUntyped ? mediaTypeByName(path) : ContentType };
+}
+
+/** An entity tag without its quotes, and without the mark of weak ones. */
+function tagOf(header: string): string {
+  return header.replace(/^W\//, "").replaceAll('"', "");
+}
+
 function keyOf({ Key = "" }: _Object, isEncoded: boolean): string {
   return isEncoded ? decodeURIComponent(Key.replaceAll("+", " ")) : Key;
 }
@@ -82,5 +117,5 @@ function pathOf(key: string, prefix: string): string | UnreadableName | undefine
 }
 
 function factsOf({ Size = 0, ETag = "", LastModified = new Date(0) }: _Object): Facts {
-  return { size: Size, mtime: `${LastModified.getTime()}000000`, inode: "", ctime: "", hash: ETag.replaceAll('"', "") };
+  return { size: Size, mtime: `${LastModified.getTime()}000000`, inode: "", ctime: "", hash: tagOf(ETag) };
 }

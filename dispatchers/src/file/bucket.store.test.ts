@@ -1,10 +1,14 @@
+import { CONTENT_BYTES_MAX, recordedChangeSchema } from "@fluxo/nodes/trigger-file/definition";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { describeSourceContract } from "../testing/source.contract.ts";
 import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";
 import { TestBucket } from "./testing/bucket.ts";
 import { fileConfig } from "./testing/folder.ts";
 
+const base64 = (text: string): string => Buffer.from(text).toString("base64");
+
 let bucket: TestBucket;
+let content: "none" | "reference" = "none";
 let secretAccessKey: string | undefined;
 
 const harness: SourceHarness = async (place) => {
@@ -12,7 +16,7 @@ const harness: SourceHarness = async (place) => {
   bucket = made;
   let objects = 0;
   return {
-    config: fileConfig({ source: { kind: "s3", bucket: "reports", prefix: "in/" }, credential: made.credentialId, itemsMax: 3, events: ["added", "changed", "removed", "renamed"] }),
+    config: fileConfig({ source: { kind: "s3", bucket: "reports", prefix: "in/" }, credential: made.credentialId, content, itemsMax: 3, events: ["added", "changed", "removed", "renamed"] }),
     pageSize: 3,
     open: () => made.open(),
     add: async (count) => {
@@ -25,20 +29,21 @@ const harness: SourceHarness = async (place) => {
 
 describeSourceContract("A bucket", harness);
 
+let stage: SourceStage;
+beforeAll(async () => {
+  stage = await SourceStage.open(harness);
+});
+afterEach(async () => {
+  secretAccessKey = undefined;
+  content = "none";
+  await stage.clear();
+});
+afterAll(() => stage.close());
+
+const inputs = async ({ triggerId }: StagedSource): Promise<unknown[]> =>
+  (await stage.owner.query<{ input: unknown }>("SELECT input FROM executions WHERE trigger_id = $1 ORDER BY id", [triggerId])).rows.map(({ input }) => input);
+
 describe("a bucket", () => {
-  let stage: SourceStage;
-  beforeAll(async () => {
-    stage = await SourceStage.open(harness);
-  });
-  afterEach(async () => {
-    secretAccessKey = undefined;
-    await stage.clear();
-  });
-  afterAll(() => stage.close());
-
-  const inputs = async ({ triggerId }: StagedSource): Promise<unknown[]> =>
-    (await stage.owner.query<{ input: unknown }>("SELECT input FROM executions WHERE trigger_id = $1 ORDER BY id", [triggerId])).rows.map(({ input }) => input);
-
   test("tells what is added, changed, renamed and removed, by entity tag; the same content again is no change", async () => {
     const staged = await stage.stage();
     await bucket.put("other/x.txt");
@@ -83,5 +88,58 @@ describe("a bucket", () => {
     await stage.look(staged);
     expect(await stage.state(staged)).toMatchObject({ failures: 1, error_code: "CONNECTION_FAILED" });
     expect(await stage.tally(staged)).toMatchObject({ occurrences: 0 });
+  });
+});
+
+describe("a bucket with content: reference", () => {
+  test("records what objects hold; what is gone or another by the time it is read is not told as what it was", async () => {
+    content = "reference";
+    const staged = await stage.stage();
+    await stage.look(staged);
+    await bucket.put("in/a b/é.csv", "1,2");
+    await bucket.put("in/secret", "s3cret");
+    bucket.refusals.set("in/secret", { status: 403, code: "AccessDenied" });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 2 });
+    await bucket.put("in/gone", "3");
+    bucket.beforeRead = () => bucket.delete("in/gone");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    await bucket.put("in/a b/é.csv", "4,5");
+    bucket.beforeRead = () => bucket.put("in/a b/é.csv", "6,7");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await bucket.put("in/large", "x".repeat(CONTENT_BYTES_MAX + 1));
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await bucket.delete("in/secret");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    const found = await inputs(staged);
+    expect(found).toHaveLength(5);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ event: "added", path: "a b/é.csv", content: base64("1,2"), mediaType: "text/csv" }),
+        expect.objectContaining({ event: "added", path: "secret", fileMissing: "unreadable" }),
+        expect.objectContaining({ event: "changed", path: "a b/é.csv", content: base64("6,7"), mediaType: "text/csv" }),
+        expect.objectContaining({ event: "added", path: "large", fileMissing: "tooLarge" }),
+        expect.objectContaining({ event: "removed", path: "secret", fileMissing: "removed" }),
+      ]),
+    );
+    for (const input of found) expect(recordedChangeSchema.safeParse(input).error).toBeUndefined();
+    expect(await stage.state(staged)).toMatchObject({ failures: 0 });
+  });
+
+  test("tells what could be read before the store failed, then the failure, and the rest once it answers", async () => {
+    content = "reference";
+    const staged = await stage.stage();
+    await stage.look(staged);
+    await bucket.put("in/1", "1");
+    await bucket.put("in/2", "2");
+    bucket.refusals.set("in/2", { status: 500, code: "InternalError" });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    expect(await stage.state(staged)).toMatchObject({ failures: 0 });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    expect(await stage.state(staged)).toMatchObject({ failures: 1, error_code: "PROVIDER_FAILED" });
+    bucket.refusals.clear();
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    expect(await inputs(staged)).toMatchObject([{ path: "1", content: base64("1") }, { path: "2", content: base64("2") }]);
+    expect(await stage.state(staged)).toMatchObject({ failures: 0 });
   });
 });

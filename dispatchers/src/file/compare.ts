@@ -1,6 +1,7 @@
 import type { Json } from "@fluxo/core/json";
 import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
 import type { PollResult } from "../polling/source.ts";
+import { takePage } from "./contents.ts";
 import { applyChange, differences, type Change, type Facts, type SeenFile } from "./diff.ts";
 import { isSettled } from "./is-settled.ts";
 import { itemOf, parkedOf } from "./items.ts";
@@ -14,6 +15,8 @@ export interface Comparison {
   readonly params: FileTriggerParams;
   readonly cursor: Json;
   readonly now: Date;
+  /** Tells how long reading takes. */
+  readonly time: () => Date;
   readonly signal: AbortSignal;
 }
 
@@ -29,16 +32,16 @@ export async function compare(comparison: Comparison): Promise<PollResult> {
   const { changes, refreshed, isWaiting } = differences(told.files, seen);
   const isWanted = ({ event }: Change): boolean => params.events.includes(event);
   const wanted = changes.filter(isWanted);
-  const page = wanted.slice(0, params.itemsMax);
+  const page = await takePage(comparison, wanted);
   const poison = unreadableOf(comparison);
-  const changed = remember([...page, ...changes.filter((change) => !isWanted(change))]);
+  const changed = remember([...page.taken.map(({ change }) => change), ...changes.filter((change) => !isWanted(change))]);
   return {
     cursor,
-    items: page.map((change) => itemOf(change, params.source.kind, now)),
+    items: page.taken.map((told) => itemOf(told, params.source.kind, now)),
     marks: [],
     parked: poison.parked,
-    hasMore: isCut || wanted.length > page.length || poison.hasMore,
-    ...(isWaiting && params.stability.mode === "size" ? { soonMs: Math.max(params.stability.quietMs, SOON_MS_MIN) } : {}),
+    hasMore: isCut || page.isCut || poison.hasMore,
+    ...((isWaiting || page.isWaiting) && params.stability.mode === "size" ? { soonMs: Math.max(params.stability.quietMs, SOON_MS_MIN) } : {}),
     entries: {
       isAnew: false,
       dropped: [...changed.dropped, ...poison.dropped],

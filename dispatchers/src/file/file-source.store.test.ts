@@ -1,6 +1,7 @@
 import { appendFile, chmod, mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JsonObject } from "@fluxo/core/json";
+import { CONTENT_BYTES_MAX, recordedChangeSchema } from "@fluxo/nodes/trigger-file/definition";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { describeSourceContract } from "../testing/source.contract.ts";
 import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";
@@ -106,6 +107,53 @@ describe("what is told of a folder", () => {
     expect(await lookForNews(staged)).toEqual([]);
     await folder.write("b");
     expect(await lookForNews(staged)).toEqual(["added b"]);
+  });
+});
+
+describe("with content: reference, a folder", () => {
+  beforeEach(() => {
+    params = { events: ALL, content: "reference" };
+  });
+  const inputs = async ({ triggerId }: StagedSource): Promise<unknown[]> =>
+    (
+      await stage.owner.query<{ input: unknown }>("SELECT coalesce(e.input, p.body) AS input FROM executions e LEFT JOIN payloads p ON p.tenant_id = e.tenant_id AND p.id = e.input_ref WHERE e.trigger_id = $1 ORDER BY e.id", [triggerId])
+    ).rows.map(({ input }) => input);
+
+  test("records what files hold in the commit that tells them, also when a look is repeated", async () => {
+    const staged = await stage.stageWatched();
+    await folder.write("b/a.csv", "1,2");
+    const gone = stage.onlyConnection();
+    await gone.end();
+    await expect(stage.runner(staged, "crashed", gone).run(await stage.claim(staged, "crashed"))).rejects.toThrow();
+    await writeFile(folder.at("b/a.csv"), "1,2,3");
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1, duplicate: 0 });
+    await rename(folder.at("b/a.csv"), folder.at("b/c.csv"));
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    await rm(folder.at("b/c.csv"));
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    const found = await inputs(staged);
+    const content = Buffer.from("1,2,3").toString("base64");
+    expect(found).toMatchObject([
+      { event: "added", path: "b/a.csv", size: 5, content, mediaType: "text/csv" },
+      { event: "renamed", path: "b/c.csv", previousPath: "b/a.csv", content, mediaType: "text/csv" },
+      { event: "removed", path: "b/c.csv", fileMissing: "removed" },
+    ]);
+    for (const input of found) expect(recordedChangeSchema.safeParse(input).error).toBeUndefined();
+  });
+
+  test("tells files of the bound one look after the other, and larger ones without content", async () => {
+    const staged = await stage.stageWatched();
+    const bytes = { a: CONTENT_BYTES_MAX, b: CONTENT_BYTES_MAX, c: CONTENT_BYTES_MAX + 1 };
+    for (const [path, count] of Object.entries(bytes)) await writeFile(folder.at(path), Buffer.alloc(count, path));
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 2 });
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    const sizes = (await inputs(staged)).map((input) => {
+      const { path, content, fileMissing } = recordedChangeSchema.parse(input);
+      return [path, content === undefined ? fileMissing : Buffer.from(content, "base64").equals(Buffer.alloc(CONTENT_BYTES_MAX, path))];
+    });
+    expect(sizes).toEqual([["a", true], ["b", true], ["c", "tooLarge"]]);
   });
 });
 

@@ -49,7 +49,7 @@ export class FileSource implements PolledSource {
       this.#parts.onLook?.(claimed, params, listing.files.size);
       if (claimed.cursor === null) return baseline(listing, params, now());
       const told = readTold(await readTriggerEntries(this.#parts.app, claimed.tenantId, claimed.triggerId));
-      return await compare({ told, listing, place, params, cursor: claimed.cursor, now: now(), signal });
+      return await compare({ told, listing, place, params, cursor: claimed.cursor, now: now(), time: now, signal });
     } finally {
       await place.close();
     }

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { NodeError } from "@fluxo/core/errors/node-error";
-import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
+import type { FileTriggerParams, MissingReason } from "@fluxo/nodes/trigger-file/definition";
 import type { BigIntStats } from "node:fs";
+import type { FileHandle } from "node:fs/promises";
 import type { Facts } from "./diff.ts";
-import { FILES_MAX, type FilePlace, type Listing } from "./listing.ts";
+import { FILES_MAX, type FileContent, type FilePlace, type Listing } from "./listing.ts";
+import { mediaTypeByName } from "./media-type.ts";
 import { isIgnoredName, pathFilter, readPath, type UnreadableName } from "./names.ts";
 import { isForbidden, isGone, SafeFolder } from "./safe-folder.ts";
 
@@ -67,36 +69,30 @@ class FolderPlace implements FilePlace {
   }
 
   readonly hash = async (path: string, facts: Facts): Promise<string | undefined> => {
-    if (BigInt(facts.size) > HASH_BYTES_MAX) return "";
-    const parts = path.split("/").map((part) => Buffer.from(part));
-    const name = parts.pop();
-    if (name === undefined) return undefined;
-    try {
-      return await this.#hashIn(this.#folder, parts, name, facts);
-    } catch (error) {
-      this.#signal.throwIfAborted();
-      if (isGone(error)) return undefined;
-      // What may not be read is told all the same.
-      if (isForbidden(error)) return "";
-      throw folderFailure(error);
-    }
+    // What may not be read is told all the same.
+    return BigInt(facts.size) > HASH_BYTES_MAX ? "" : this.#work(path, facts, "", (file) => hashOf(file, this.#signal));
   };
+
+  readonly read = async (path: string, facts: Facts): Promise<FileContent | MissingReason | undefined> =>
+    this.#work<FileContent | MissingReason>(path, facts, "unreadable", async (file) => ({ bytes: await bytesOf(file, facts.size, this.#signal), mediaType: mediaTypeByName(path) }));
 
   async close(): Promise<void> {
     await this.#folder[Symbol.asyncDispose]();
   }
 
-  async #hashIn(folder: SafeFolder, [part, ...rest]: readonly Buffer[], name: Buffer, facts: Facts): Promise<string | undefined> {
-    if (part !== undefined) {
-      await using next = await folder.openFolder(part);
-      return await this.#hashIn(next, rest, name, facts);
+  /** What `work` makes of a file; `forbidden` when it may not be read; undefined when it is no longer what the listing said, before or after. */
+  async #work<T>(path: string, facts: Facts, forbidden: T, work: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
+    const parts = path.split("/").map((part) => Buffer.from(part));
+    const name = parts.pop();
+    if (name === undefined) return undefined;
+    try {
+      return await workIn(this.#folder, parts, name, facts, work);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (isGone(error)) return undefined;
+      if (isForbidden(error)) return forbidden;
+      throw folderFailure(error);
     }
-    await using file = await folder.openFile(name);
-    if (file === undefined || !isAs(facts, await file.stat({ bigint: true }))) return undefined;
-    const hash = createHash("sha256");
-    for await (const chunk of file.createReadStream({ autoClose: false, signal: this.#signal })) hash.update(chunk);
-    // Written to while it was read: the next look decides.
-    return isAs(facts, await file.stat({ bigint: true })) ? hash.digest("hex") : undefined;
   }
 
   async #scan(folder: SafeFolder, prefix: Buffer, depth: number, found: Found): Promise<void> {
@@ -137,6 +133,36 @@ class FolderPlace implements FilePlace {
     if (this.#doneSuffix !== undefined && path.endsWith(this.#doneSuffix)) found.doneFiles.add(path);
     else if (this.#counts(path)) found.files.set(path, factsOf(stats));
   }
+}
+
+async function workIn<T>(folder: SafeFolder, [part, ...rest]: readonly Buffer[], name: Buffer, facts: Facts, work: (file: FileHandle) => Promise<T>): Promise<T | undefined> {
+  if (part !== undefined) {
+    await using next = await folder.openFolder(part);
+    return await workIn(next, rest, name, facts, work);
+  }
+  await using file = await folder.openFile(name);
+  if (file === undefined || !isAs(facts, await file.stat({ bigint: true }))) return undefined;
+  const made = await work(file);
+  // Written to while it was read: the next look decides.
+  return isAs(facts, await file.stat({ bigint: true })) ? made : undefined;
+}
+
+async function hashOf(file: FileHandle, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of file.createReadStream({ autoClose: false, signal })) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** The first `size` bytes, and no more of a file that grows meanwhile. */
+async function bytesOf(file: FileHandle, size: number, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(size);
+  for (let length = 0; length < size; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(bytes, length, size - length, length);
+    if (bytesRead === 0) return bytes.subarray(0, length);
+    length += bytesRead;
+  }
+  return bytes;
 }
 
 function factsOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): Facts {

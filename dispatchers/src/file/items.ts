@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { JsonObject } from "@fluxo/core/json";
 import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
 import type { ParkedItem, SeenItem } from "@fluxo/prisma/dispatch/commit";
+import type { ToldChange } from "./contents.ts";
 import type { Change } from "./diff.ts";
 import { shownBytes, type UnreadableName } from "./names.ts";
 import { unreadableKey } from "./remembered.ts";
@@ -10,12 +11,17 @@ import { unreadableKey } from "./remembered.ts";
 const INSTANT = { first: Date.UTC(1, 0, 1), last: Date.UTC(9999, 11, 31) } as const;
 const SHOWN_PATH_LENGTH = 200;
 
-/** A change as it is handed to intake. */
-export function itemOf(change: Change, kind: FileTriggerParams["source"]["kind"], now: Date): SeenItem {
+/** A change as it is handed to intake, its content in base64. */
+export function itemOf({ change, content }: ToldChange, kind: FileTriggerParams["source"]["kind"], now: Date): SeenItem {
   const { event, path, previousPath, facts } = change;
   const hash = facts.hash === undefined ? {} : kind === "s3" ? { etag: facts.hash } : { sha256: facts.hash };
-  const input: JsonObject = { event, path, ...(previousPath === undefined ? {} : { previousPath }), size: facts.size, modifiedAt: instantOf(facts.mtime), ...hash };
+  const input: JsonObject = { event, path, ...(previousPath === undefined ? {} : { previousPath }), size: facts.size, modifiedAt: instantOf(facts.mtime), ...hash, ...recordedContent(content) };
   return { key: keyOf(change), occurredAt: now, input };
+}
+
+function recordedContent(content: ToldChange["content"]): JsonObject {
+  if (content === undefined) return {};
+  return typeof content === "string" ? { fileMissing: content } : { content: Buffer.from(content.bytes).toString("base64"), mediaType: content.mediaType };
 }
 
 /** The same for the same change whenever it is seen, another for every later one: the ctime moves with each, and nobody can set it back. */

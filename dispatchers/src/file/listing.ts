@@ -1,3 +1,4 @@
+import type { MissingReason } from "@fluxo/nodes/trigger-file/definition";
 import type { Facts } from "./diff.ts";
 import type { UnreadableName } from "./names.ts";
 
@@ -13,11 +14,22 @@ export interface Listing {
   readonly doneFiles: ReadonlySet<string>;
 }
 
+/** What a file holds. */
+export interface FileContent {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+}
+
 /** A place that holds files. */
 export interface FilePlace {
   /** @throws NodeError when not all can be listed */
   list(): Promise<Listing>;
   /** SHA-256 of a file, hex; empty when it is too large or may not be read; undefined when it is no longer what the listing said. Absent where hashes come with the listing. */
   readonly hash?: (path: string, facts: Facts) => Promise<string | undefined>;
+  /**
+   * The content of a file of at most CONTENT_BYTES_MAX, or why there is none; undefined when it is no longer what the listing said.
+   * @throws NodeError when the place fails
+   */
+  read(path: string, facts: Facts): Promise<FileContent | MissingReason | undefined>;
   close(): Promise<void>;
 }

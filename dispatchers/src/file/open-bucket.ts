@@ -25,6 +25,6 @@ export function bucketOpener({ credentials, http, clock }: { readonly credential
         throw error;
       }
     };
-    return { list, close: () => place.close() };
+    return { list, read: (path, facts) => place.read(path, facts), close: () => place.close() };
   };
 }

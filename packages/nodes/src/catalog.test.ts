@@ -43,7 +43,7 @@ const TIER_OF = {
   stop: "FREE",
 } as const;
 
-const TRANSIENT: ReadonlySet<string> = new Set(["http.request", "ai.prompt", "s3.object", "email.send", "postgresql.query", "trigger.email", "deduplicate", "compare", "transform", "code"]);
+const TRANSIENT: ReadonlySet<string> = new Set(["http.request", "ai.prompt", "s3.object", "email.send", "postgresql.query", "trigger.email", "trigger.file", "deduplicate", "compare", "transform", "code"]);
 
 /** Where it is not ten seconds. */
 const TIMEOUT_MS: Readonly<Record<string, number>> = {
@@ -53,6 +53,7 @@ const TIMEOUT_MS: Readonly<Record<string, number>> = {
   "document.generate": 30_000,
   "email.send": 60_000,
   "trigger.email": 60_000,
+  "trigger.file": 60_000,
   "postgresql.query": 60_000,
   transform: 60_000,
   code: 60_000,

@@ -3,6 +3,8 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatTable, toRow, type Measured, type MeasuredRow } from "../report.ts";
 import { measureClaims } from "./claims.ts";
+import { measureFeeds } from "./feeds.ts";
+import { measureMailboxes } from "./mailboxes.ts";
 import { measureSchedules } from "./schedules.ts";
 import { seedTenants } from "./seed.ts";
 import { startStage, type DispatchStage } from "./stage.ts";
@@ -18,6 +20,8 @@ export interface DispatchScenario {
 export const DISPATCH_SCENARIOS: readonly DispatchScenario[] = [
   { name: "schedules", title: "Schedules: lag under a uniform load, drain of a burst", run: measureSchedules },
   { name: "claims", title: "Cost of a claim with few and with many triggers", run: measureClaims },
+  { name: "feeds", title: "Looks at 10,000 feeds on local servers", run: (stage, rounds) => measureFeeds(stage, rounds) },
+  { name: "mailboxes", title: "Looks at 500 mailboxes on Dovecot", run: (stage, rounds) => measureMailboxes(stage, rounds) },
 ];
 
 export interface DispatchBenchRun {

@@ -10,10 +10,13 @@ import { TEST_PASSWORDS } from "../../support/database.ts";
 export interface DispatchStage {
   readonly stores: TestStores;
   readonly owner: pg.Pool;
+  readonly appUrl: string;
   readonly systemUrl: string;
+  /** Of the dispatchers' vault, in base64. */
+  readonly masterKey: string;
   readonly print: (text: string) => void;
-  /** Starts one dispatcher process of a kind; resolves when it is ready. */
-  readonly startDispatcher: (kind: string) => Promise<ManagedProcess>;
+  /** Starts one dispatcher process of a kind, with these variables over the usual ones; resolves when it is ready. */
+  readonly startDispatcher: (kind: string, extraEnv?: Readonly<Record<string, string>>) => Promise<ManagedProcess>;
   stop(): Promise<void>;
 }
 
@@ -32,9 +35,10 @@ export async function startStage(options: { readonly dir: string; readonly print
   }
   const owner = new pg.Pool({ connectionString: stores.databaseUrl, max: 4 });
   owner.on("error", () => undefined);
+  const appUrl = urlAs(stores.databaseUrl, "fluxo_app", TEST_PASSWORDS.app);
   const systemUrl = urlAs(stores.databaseUrl, "fluxo_system", TEST_PASSWORDS.system);
   const env = {
-    FLUXO_APP_DATABASE_URL: urlAs(stores.databaseUrl, "fluxo_app", TEST_PASSWORDS.app),
+    FLUXO_APP_DATABASE_URL: appUrl,
     FLUXO_SYSTEM_DATABASE_URL: systemUrl,
     REDIS_URL: stores.redisUrl,
     FLUXO_REDIS_PREFIX: "fluxo-bench",
@@ -47,10 +51,12 @@ export async function startStage(options: { readonly dir: string; readonly print
   return {
     stores,
     owner,
+    appUrl,
     systemUrl,
+    masterKey: MASTER_KEY,
     print,
-    startDispatcher: async (kind) => {
-      const managed = await stores.supervisor.start({ name: `dispatcher-${kind}`, command: process.execPath, args: [join(ROOT, "dispatchers/src/main.ts"), kind], env: childEnv(env), cwd: ROOT, logFile: join(dir, "logs", `dispatcher-${kind}.log`) });
+    startDispatcher: async (kind, extraEnv = {}) => {
+      const managed = await stores.supervisor.start({ name: `dispatcher-${kind}`, command: process.execPath, args: [join(ROOT, "dispatchers/src/main.ts"), kind], env: childEnv({ ...env, ...extraEnv }), cwd: ROOT, logFile: join(dir, "logs", `dispatcher-${kind}.log`) });
       await waitUntilHealthy(managed, `${serviceUrl(stores.ports.dispatchers)}/readyz`, READY_MS);
       return managed;
     },

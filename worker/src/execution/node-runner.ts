@@ -168,9 +168,11 @@ interface AttemptParts {
 function nodeContext({ task, tools, attempt, redactor, signal }: AttemptParts): NodeContext {
   const { tenantId, workflowId, executionId, compiled } = task;
   const scope = { tenantId, workflowId, executionId, nodeId: compiled.node.id, item: task.item };
+  const ports = tools.ports(scope, redactor);
   return {
     ...scope,
-    ...tools.ports(scope, redactor),
+    ...ports,
+    http: { send: (request) => ports.http.send({ ...request, mayBegin: task.mayAct }) },
     attempt,
     idempotencyKey: `${executionId}:${compiled.node.id}:${scope.item}`,
     inputs: task.inputs,

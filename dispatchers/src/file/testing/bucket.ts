@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { DeleteObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import type { HttpPort } from "@fluxo/core/ports/http";
 import { s3Client } from "@fluxo/nodes/s3-object/client";
 import { GuardedRequestHandler } from "@fluxo/nodes/s3-object/request-handler";
 import { S3Server } from "@fluxo/nodes/testing/s3-server";
@@ -30,6 +31,10 @@ export class TestBucket {
   readonly #server: S3Server;
   readonly #place: SourcePlace;
   #isAway = false;
+  /** What reading an object is answered with instead, by key. */
+  readonly refusals = new Map<string, { readonly status: number; readonly code: string }>();
+  /** What happens once before the next object is read. */
+  beforeRead: (() => Promise<unknown>) | undefined;
 
   private constructor(server: S3Server, place: SourcePlace, credentialId: string) {
     this.#server = server;
@@ -50,7 +55,7 @@ export class TestBucket {
   /** The source as a new process makes it. */
   open(): FileSource {
     const credentials = new TriggerCredentials({ db: this.#place.app, vault, tokens: noTokens });
-    return new FileSource({ app: this.#place.app, root: undefined, openBucket: bucketOpener({ credentials, http: this.#server.http, clock: systemClock }) });
+    return new FileSource({ app: this.#place.app, root: undefined, openBucket: bucketOpener({ credentials, http: this.#http, clock: systemClock }) });
   }
 
   async put(key: string, content = key): Promise<void> {
@@ -67,6 +72,19 @@ export class TestBucket {
     this.#isAway = true;
     await this.#server[Symbol.asyncDispose]();
   }
+
+  readonly #http: HttpPort = {
+    send: async (request) => {
+      const key = decodeURIComponent(new URL(request.url).pathname).replace(/^\/reports\/?/, "");
+      if (key === "") return this.#server.http.send(request);
+      const meanwhile = this.beforeRead;
+      this.beforeRead = undefined;
+      await meanwhile?.();
+      const refusal = this.refusals.get(key);
+      if (refusal === undefined) return this.#server.http.send(request);
+      return { status: refusal.status, headers: { "content-type": "application/xml" }, body: Buffer.from(`<Error><Code>${refusal.code}</Code><Message>No.</Message></Error>`), url: request.url };
+    },
+  };
 
   async #send(work: (client: ReturnType<typeof s3Client>) => Promise<unknown>): Promise<void> {
     const client = s3Client(this.#server.fields, new GuardedRequestHandler(this.#server.http, { timeoutMs: 10_000, maxResponseBytes: 1_000_000, signal: new AbortController().signal }));

@@ -3,8 +3,8 @@ import { nodeIdSchema } from "@fluxo/core/graph/graph";
 import { z } from "zod";
 import { idempotencyHeaders } from "./idempotency.ts";
 import { defineRoute } from "./route.ts";
-import { flagSchema, givenInstantSchema, idSchema, instantSchema, jsonValueSchema, pageOf, pageQueryShape } from "./scalars.ts";
-import { timelineSchema } from "./timeline.ts";
+import { givenInstantSchema, idSchema, instantSchema, jsonValueSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { timelineQuerySchema, timelineSchema } from "./timeline.ts";
 
 const tag = "Executions";
 
@@ -152,11 +152,12 @@ export const executionRoutes = {
     path: "/v1/executions/{executionId}/timeline",
     tag,
     summary: "Read the timeline of an execution",
-    description: "What happened, from recorded data: events, the journal in plan order with every attempt, and all failures.",
+    description:
+      "What happened, from recorded data: events, the journal in plan order with every attempt, and its failures. A journal of more than 1,000 entries comes in pages, each with the failures of its entries; every page has all events.",
     scope: "executions:read",
     subject: "tenant",
     params,
-    query: z.strictObject({ includeOutputs: flagSchema("Whether the outputs of nodes are part of the answer.").default(true) }),
+    query: timelineQuerySchema,
     responses: { 200: { description: "The timeline.", body: timelineSchema } },
     problems: ["NOT_FOUND"],
   }),

@@ -1,7 +1,19 @@
 import { ERROR_CLASSES } from "@fluxo/core/errors/node-error";
 import { EXECUTION_STATUSES, NODE_STATUSES } from "@fluxo/core/status/execution-status";
 import { z } from "zod";
-import { idSchema, instantSchema, jsonValueSchema } from "./scalars.ts";
+import { flagSchema, idSchema, instantSchema, jsonValueSchema, pageQueryShape } from "./scalars.ts";
+
+/** Most entries of one page of a journal: all of it but for large loops. */
+export const JOURNAL_PAGE_MAX = 1_000;
+
+/** Which part of the journal a timeline has. */
+export const timelineQuerySchema = z.strictObject({
+  includeOutputs: flagSchema("Whether the outputs of nodes are part of the answer.").default(true),
+  nodeId: z.string().min(1).max(200).optional().meta({ description: "Only this node.", example: "send" }),
+  item: z.coerce.number().int().min(0).max(2_147_483_647).optional().meta({ description: "Only this item of loops; nodes outside of loops have the item 0.", example: 17 }),
+  limit: z.coerce.number().int().min(1).max(JOURNAL_PAGE_MAX).default(JOURNAL_PAGE_MAX).meta({ description: "Most journal entries of one page.", example: 100 }),
+  pageToken: pageQueryShape.pageToken.meta({ description: "`nextJournalPageToken` of the page before; absent for the first page. Opaque.", example: "WzEsOTk5LCJzZW5kIl0" }),
+});
 
 export const nodeFailureSchema = z
   .strictObject({
@@ -64,7 +76,8 @@ export const timelineSchema = z
     status: z.enum(EXECUTION_STATUSES).meta({ description: "Where it stands.", example: "SUCCESS" }),
     reason: z.string().nullable().meta({ description: "Of BLOCKED: the refusing rule. Of WAITING: what it waits for.", example: "DELAY" }),
     events: z.array(eventSchema).meta({ description: "In the order of time." }),
-    journal: z.array(journalEntrySchema).meta({ description: "What the nodes did, in plan order." }),
-    failures: z.array(nodeFailureSchema).meta({ description: "Every failed attempt, in the order of time." }),
+    journal: z.array(journalEntrySchema).meta({ description: "What the nodes did, in plan order: one page of it." }),
+    nextJournalPageToken: z.string().nullable().meta({ description: "Asks for the next page of the journal; null on the last one.", example: null }),
+    failures: z.array(nodeFailureSchema).meta({ description: "Every failed attempt of the entries in `journal`, in the order of time." }),
   })
   .meta({ id: "Timeline", description: "What happened in an execution, from recorded data." });

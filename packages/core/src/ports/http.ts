@@ -9,6 +9,8 @@ export interface HttpRequest {
   /** Redirects that are followed, 5 at most and by default; 0 for a body that nobody else may see. */
   readonly maxRedirects?: number;
   readonly signal?: AbortSignal;
+  /** Asked when the connection is there and nothing was sent yet: false calls the request off. A process that was paused meanwhile may not act any more. */
+  readonly mayBegin?: () => boolean;
 }
 
 export interface HttpResponse {

@@ -20,6 +20,7 @@ import { EXAMPLE_REPLIES } from "./example-replies.ts";
 import { nodeErrorOf } from "./failures.ts";
 import { nodeContext } from "./node-context.ts";
 import { Provider } from "./provider.ts";
+import { RECORDED_INPUTS } from "./recorded-inputs.ts";
 
 /** Types whose purpose it is to fail, with the code they fail with. */
 const FAILS_WITH: Partial<Record<NodeType, ErrorCode>> = { stop: "STOPPED_BY_WORKFLOW" };
@@ -124,8 +125,8 @@ function describeExecutorContract(type: NodeType, definition: NodeDefinition): v
   const cases = definition.examples.map(({ title, params }) => ({ title, params: rendered(params, definition.literalParams) }));
   test.each(cases)("gives the same valid result twice: $title", async ({ params }) => {
     const before = JSON.stringify(params);
-    const first = await outcomeOf(type, params, contextWith(provider));
-    const second = await outcomeOf(type, params, contextWith(provider, { attempt: 2 }));
+    const first = await outcomeOf(type, params, contextWith(type, provider));
+    const second = await outcomeOf(type, params, contextWith(type, provider, { attempt: 2 }));
     expect(second).toEqual(first);
     expect(JSON.stringify(params)).toBe(before);
     expect(first.failsWith).toBe(FAILS_WITH[type]);
@@ -138,7 +139,7 @@ function describeExecutorContract(type: NodeType, definition: NodeDefinition): v
   test("does not begin when its signal is aborted", async () => {
     const reason = new Error("canceled");
     const seen = provider.requests.length;
-    const context = contextWith(provider, { signal: AbortSignal.abort(reason) });
+    const context = contextWith(type, provider, { signal: AbortSignal.abort(reason) });
     await expect(executeNode(type, at(cases, 0).params, context)).rejects.toBe(reason);
     expect(provider.requests.length).toBe(seen);
   });
@@ -149,7 +150,7 @@ function describeExecutorContract(type: NodeType, definition: NodeDefinition): v
     const seen = provider.requests.length;
     const controller = new AbortController();
     const reason = new Error("canceled");
-    const attempt = executeNode(type, at(cases, 0).params, contextWith(provider, { signal: controller.signal })).catch((error: unknown) => error);
+    const attempt = executeNode(type, at(cases, 0).params, contextWith(type, provider, { signal: controller.signal })).catch((error: unknown) => error);
     const isWaiting = definition.integration !== null;
     await expect.poll(() => provider.requests.length > seen).toBe(isWaiting);
     controller.abort(reason);
@@ -161,7 +162,7 @@ function describeExecutorContract(type: NodeType, definition: NodeDefinition): v
 
   test("answers parameters that do not fit with PARAMS_INVALID and the field", async () => {
     const params = { ...objectOf(at(cases, 0).params), unknownParameter: "s3cret-value" };
-    const error = await nodeErrorOf(executeNode(type, params, contextWith(provider)));
+    const error = await nodeErrorOf(executeNode(type, params, contextWith(type, provider)));
     expect(error).toMatchObject({ errorClass: "DATA", code: "PARAMS_INVALID" });
     expect(error.message).toContain("unknownParameter");
     expect(error.message).not.toContain("s3cret-value");
@@ -196,12 +197,12 @@ function outputOf(result: NodeResult): Json {
   return result.kind === "loop" ? loopOutput(result.work.items, new Map()) : result.output;
 }
 
-function contextWith(provider: Provider, parts: Partial<NodeContext> = {}): NodeContext {
+function contextWith(type: NodeType, provider: Provider, parts: Partial<NodeContext> = {}): NodeContext {
   const inputs = [
     { nodeId: "left", port: "main", output: { a: 1, b: 1 } },
     { nodeId: "right", port: "true", output: { b: 2, c: 3 } },
   ];
-  return nodeContext({ http: provider, dial: exampleDial(provider), ...EXAMPLE_PORTS, trigger: TRIGGER, inputs, ...parts });
+  return nodeContext({ http: provider, dial: exampleDial(provider), ...EXAMPLE_PORTS, trigger: RECORDED_INPUTS[type] ?? TRIGGER, inputs, ...parts });
 }
 
 function rendered(params: unknown, literalParams: readonly string[] | undefined): JsonObject {

@@ -131,7 +131,7 @@ When the server refuses the login, the credential is marked as broken and no tri
   },
   retryClass: "transient",
   sideEffect: "none",
-  integration: "email",
+  integration: null,
   credentials: [{ param: "credential", kinds: ["imap", "oauth2"] }],
   defaultTimeoutMs: 60_000,
   examples: [

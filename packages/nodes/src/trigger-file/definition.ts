@@ -8,6 +8,9 @@ import { patternProblem } from "./pattern.ts";
 /** Bytes of a path, relative to what is watched. */
 export const PATH_BYTES_MAX = 1_000;
 
+/** Bytes of a file whose content is given; what is larger is told without it. */
+export const CONTENT_BYTES_MAX = 10_485_760;
+
 export const FILE_EVENTS = ["added", "changed", "removed", "renamed"] as const;
 export type FileEvent = (typeof FILE_EVENTS)[number];
 
@@ -62,6 +65,7 @@ const paramsSchema = z
     events: z.array(z.enum(FILE_EVENTS)).min(1).max(4).default(["added", "changed"]).describe("What is told."),
     stability: stabilitySchema.default({ mode: "size", quietMs: 5_000 }).describe("With a folder: when a file is complete. Objects of a bucket always are."),
     hash: z.enum(["none", "sha256"]).default("none").describe("With a folder: with `sha256`, a file that was touched or written anew with the same content did not change."),
+    content: z.enum(["none", "reference"]).default("none").describe("Whether the file's content is stored and given as a file reference, or only what happened is told."),
     intervalSeconds: z.int().min(10).max(86_400).default(60).describe("Seconds between two looks; the plan may ask for more."),
     itemsMax: z.int().min(1).max(1_000).default(200).describe("Most changes that one look takes; the rest comes with the next look, at once."),
     filter: triggerFilterSchema.optional(),
@@ -76,6 +80,25 @@ const paramsSchema = z
 export type FileTriggerParams = z.output<typeof paramsSchema>;
 /** The parameters as the trigger keeps them. */
 export const fileParamsSchema = paramsSchema;
+
+/** Why a change comes without content though it is asked for. */
+export const MISSING_REASONS = ["removed", "tooLarge", "unreadable"] as const;
+export type MissingReason = (typeof MISSING_REASONS)[number];
+
+/** What the dispatcher records with `content: reference`: the content is part of it, so that it is committed with the occurrence. */
+export const recordedChangeSchema = z.strictObject({
+  event: z.enum(FILE_EVENTS),
+  path: z.string(),
+  previousPath: z.string().exactOptional(),
+  size: z.int().min(0),
+  modifiedAt: z.iso.datetime(),
+  sha256: z.string().exactOptional(),
+  etag: z.string().exactOptional(),
+  /** Base64. */
+  content: z.base64().exactOptional(),
+  mediaType: z.string().exactOptional(),
+  fileMissing: z.enum(MISSING_REASONS).exactOptional(),
+});
 
 const CREDENTIAL = "0a4f1c9e-7a55-4a43-9c0e-3f5d7e1b2a03";
 
@@ -96,23 +119,29 @@ end in \`~\`, \`.part\`, \`.partial\`, \`.tmp\`, \`.temp\`, \`.crdownload\`, \`.
 whose name cannot be read (no UTF-8, or too long) is parked.
 
 **The output** is \`{ event, path, size, modifiedAt }\`: the path relative to what is watched, with slashes, the size in bytes, and when the content was written (with \`removed\`, as last known). With
-\`renamed\` also \`previousPath\`; with \`hash: sha256\` and up to 256 MiB \`sha256\`, hex; with an object \`etag\`, without quotes. The content itself is not in it: \`s3.object\` reads an object.
+\`renamed\` also \`previousPath\`; with \`hash: sha256\` and up to 256 MiB \`sha256\`, hex; with an object \`etag\`, without quotes.
+
+**The content** is not in it, unless \`content: reference\` asks for \`file\`: a file reference to the content as it was when the change was seen, so that later nodes get it whatever becomes of the file.
+A file is read up to ${CONTENT_BYTES_MAX / 1_048_576} MiB. Where there is no content, \`file\` is null and \`fileMissing\` says why: \`tooLarge\`, \`unreadable\` (its rights forbid it, or its object is archived), or \`removed\`. A file that
+changes while it is read is told by a later look.
 
 Folders are below the tenant's own folder of this installation (\`DISPATCHER_FILE_ROOT\`). A change of \`source\`, \`credential\`, \`include\` or \`exclude\` begins anew.`,
   tier: "STARTER",
   params: paramsSchema,
-  output: jsonObjectSchema.describe("What happened to the file: `{ event, path, previousPath, size, modifiedAt, sha256, etag }`."),
+  output: jsonObjectSchema.describe("What happened to the file: `{ event, path, previousPath, size, modifiedAt, sha256, etag }`, with `content: reference` also `file` and, where that is null, `fileMissing`."),
   ports: () => MAIN_PORT,
   sourceKey: ({ source, credential, include, exclude }) => JSON.parse(JSON.stringify({ source, credential, include, exclude })),
   credentials: [{ param: "credential", kinds: ["s3"] }],
-  retryClass: "never",
+  retryClass: "transient",
   sideEffect: "none",
   integration: null,
-  defaultTimeoutMs: 10_000,
+  defaultTimeoutMs: 60_000,
   examples: [
     { title: "New tables in a folder", params: { source: { kind: "folder", path: "inbox" }, include: ["**/*.csv"], events: ["added"] } },
+    { title: "New tables with their content", params: { source: { kind: "folder", path: "inbox" }, include: ["**/*.csv"], events: ["added"], content: "reference" } },
     { title: "Everything that happens, when a second file says that it is complete", params: { source: { kind: "folder", path: "exchange/in" }, events: ["added", "changed", "removed", "renamed"], stability: { mode: "doneFile" } } },
     { title: "Changes of content only", params: { source: { kind: "folder", path: "" }, exclude: ["archive/**"], events: ["changed"], hash: "sha256" } },
     { title: "Objects of a bucket", params: { source: { kind: "s3", bucket: "reports", prefix: "2026/" }, credential: CREDENTIAL, intervalSeconds: 300 } },
+    { title: "Objects of a bucket with their content", params: { source: { kind: "s3", bucket: "reports", prefix: "2026/" }, credential: CREDENTIAL, include: ["**/*.pdf"], content: "reference" } },
   ],
 });

@@ -384,3 +384,9 @@ describe("redirects", () => {
     expect(await send({ url: "http://api.test/" })).toMatchObject({ status: 302 });
   });
 });
+
+test("a request that is called off when its connection is there sends nothing", async () => {
+  await expect(send({ url: "http://example.com/", mayBegin: () => false })).rejects.toThrow("called off");
+  expect(server.requests).toEqual([]);
+  expect((await send({ url: "http://example.com/", mayBegin: () => true })).status).toBe(200);
+});

@@ -64,7 +64,7 @@ async function send(request: HttpRequest, settings: Settings): Promise<HttpRespo
   const signal = request.signal === undefined ? timeout.signal : AbortSignal.any([timeout.signal, request.signal]);
   try {
     for (let redirects = 0; ; redirects += 1) {
-      const answer = await exchange(hop, request.maxResponseBytes, settings, signal);
+      const answer = await exchange(hop, request, settings, signal);
       if (answer.kind === "response") return answer.response;
       if (redirects === redirectsMax) throw rejected(redirectsMax === 0 ? `${hop.url.host} redirects, which is not followed here.` : `${hop.url.host} redirects more than ${redirectsMax} times.`);
       hop = nextHop(hop, answer.status, redirectTarget(answer.location, hop.url));
@@ -109,7 +109,7 @@ type Answer =
   | { readonly kind: "response"; readonly response: HttpResponse }
   | { readonly kind: "redirect"; readonly status: number; readonly location: string };
 
-async function exchange(hop: Hop, maxResponseBytes: number, settings: Settings, signal: AbortSignal): Promise<Answer> {
+async function exchange(hop: Hop, request: HttpRequest, settings: Settings, signal: AbortSignal): Promise<Answer> {
   const { allowedHosts, resolver } = settings;
   const port = hop.url.port === "" ? (hop.url.protocol === "https:" ? 443 : 80) : Number(hop.url.port);
   const target = await resolveGuarded(hop.url.hostname, port, {
@@ -118,7 +118,7 @@ async function exchange(hop: Hop, maxResponseBytes: number, settings: Settings, 
   // Ends the socket with the exchange, and when the signal aborts; undici itself heeds a signal only once it is connected.
   const ended = new AbortController();
   const client = new Client(hop.url.origin, {
-    connect: connectorTo(target, hop.url.protocol === "https:", settings, AbortSignal.any([signal, ended.signal])),
+    connect: connectorTo(target, hop.url.protocol === "https:", settings, AbortSignal.any([signal, ended.signal]), request.mayBegin),
     pipelining: 0,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     // The signal bounds the whole exchange.
@@ -126,7 +126,7 @@ async function exchange(hop: Hop, maxResponseBytes: number, settings: Settings, 
     bodyTimeout: 0,
   });
   try {
-    return await requestOnce(client, hop, maxResponseBytes, signal);
+    return await requestOnce(client, hop, request.maxResponseBytes, signal);
   } finally {
     void client.destroy().catch(() => undefined);
     ended.abort();
@@ -171,15 +171,21 @@ function joinHeaders(headers: Readonly<Record<string, string | string[] | undefi
 }
 
 /** A connector that ignores what it is asked for and connects to the vetted target, for HTTP/1.1. */
-function connectorTo(target: VettedTarget, isTls: boolean, { openSocket, connectTimeoutMs, ca }: Settings, signal: AbortSignal): buildConnector.connector {
+function connectorTo(target: VettedTarget, isTls: boolean, { openSocket, connectTimeoutMs, ca }: Settings, signal: AbortSignal, mayBegin: HttpRequest["mayBegin"]): buildConnector.connector {
   const tls = isTls ? { protocols: ["http/1.1"], ...(ca === undefined ? {} : { ca }) } : undefined;
-  return (_options, callback) => void handOver(connectVetted(target, { openSocket, tls, connectTimeoutMs, signal }), callback);
+  return (_options, callback) => void handOver(connectVetted(target, { openSocket, tls, connectTimeoutMs, signal }), mayBegin, callback);
 }
 
-async function handOver(connecting: Promise<Socket>, callback: buildConnector.Callback): Promise<void> {
+async function handOver(connecting: Promise<Socket>, mayBegin: HttpRequest["mayBegin"], callback: buildConnector.Callback): Promise<void> {
   const outcome = await connecting.catch((error: unknown) => (error instanceof Error ? error : new Error("The connection was given up.", { cause: error })));
-  if (outcome instanceof Error) callback(outcome, null);
-  else callback(null, outcome);
+  if (outcome instanceof Error) {
+    callback(outcome, null);
+  } else if (mayBegin?.() === false) {
+    outcome.destroy();
+    callback(new Error("The request was called off before it was sent."), null);
+  } else {
+    callback(null, outcome);
+  }
 }
 
 const TIMEOUT_CODES: ReadonlySet<string> = new Set(["UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]);

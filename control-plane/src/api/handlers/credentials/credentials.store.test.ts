@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
+import { S3Server } from "@fluxo/nodes/testing/s3-server";
 import { startSmtpServer, type TestSmtpServer } from "@fluxo/nodes/testing/smtp-server";
 import { CLIENT, startTokenServer, type TokenServer } from "@fluxo/prisma/testing/token-server";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { startDovecot, type Dovecot } from "@fluxo/test/support/dovecot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 
@@ -9,21 +12,28 @@ let agency: TestAgency;
 let tenant: TestTenant;
 let tokenServer: TokenServer;
 let smtp: TestSmtpServer;
+let dovecot: Dovecot;
+let store: S3Server;
 let database: URL;
 let names = 0;
 
 beforeAll(async () => {
   tokenServer = await startTokenServer();
   smtp = await startSmtpServer();
+  dovecot = await startDovecot({ certificate: TEST_CERTIFICATE, key: TEST_CERTIFICATE_KEY });
+  store = await S3Server.start("reports");
   database = new URL(process.env["FLUXO_TEST_APP_DATABASE_URL"] ?? "");
-  api = await startHarness({ allowedPrivateHosts: [`127.0.0.1:${tokenServer.port}`, `127.0.0.1:${smtp.port}`, `${database.hostname}:${database.port}`] });
+  const ports = [tokenServer.port, smtp.port, dovecot.port, dovecot.tlsPort, new URL(store.fields.endpoint).port];
+  api = await startHarness({ allowedPrivateHosts: [...ports.map((port) => `127.0.0.1:${port}`), `${database.hostname}:${database.port}`] });
   agency = await api.createTestAgency("Northwind");
   tenant = await api.createTestTenant(agency, "Bakery");
-});
+}, 300_000);
 afterAll(async () => {
   await api.stop();
   await tokenServer.stop();
   await smtp[Symbol.asyncDispose]();
+  await dovecot.remove();
+  await store[Symbol.asyncDispose]();
 });
 
 const name = (): string => `Credential ${(names += 1)}`;
@@ -238,6 +248,22 @@ describe("test action", () => {
     expect((await tenant.client.get(`/v1/credentials/${bad}`)).at("health", "state")).toBe("BROKEN");
   });
 
+  test.each(["tls", "starttls"] as const)("imap: logs in, with %s", async (security) => {
+    const server = { host: "127.0.0.1", port: security === "tls" ? dovecot.tlsPort : dovecot.port, security, username: "ann@example.com", ca: TEST_CERTIFICATE };
+    const good = await create("imap", { ...server, password: dovecot.password });
+    expect((await tenant.client.post(`/v1/credentials/${good}/test`)).body).toMatchObject({ ok: true, code: null, message: "The server took the login." });
+    expect((await tenant.client.get(`/v1/credentials/${good}`)).at("health", "state")).toBe("HEALTHY");
+    const bad = await create("imap", { ...server, password: "mail-wr0ng" });
+    expect((await tenant.client.post(`/v1/credentials/${bad}/test`)).body).toMatchObject({ ok: false, code: "CREDENTIAL_REJECTED" });
+    expect((await tenant.client.get(`/v1/credentials/${bad}`)).at("health", "state")).toBe("BROKEN");
+  });
+
+  test("s3: asks the store for its buckets", async () => {
+    const id = await create("s3", store.fields);
+    expect((await tenant.client.post(`/v1/credentials/${id}/test`)).body).toMatchObject({ ok: true, message: "The store took the key." });
+    expect((await tenant.client.get(`/v1/credentials/${id}`)).at("health", "state")).toBe("HEALTHY");
+  });
+
   test("database: logs in", async () => {
     const server = { host: database.hostname, port: Number(database.port), database: database.pathname.slice(1), username: database.username, tls: "disable" };
     const good = await create("database", { ...server, password: database.password });
@@ -249,6 +275,8 @@ describe("test action", () => {
   test("private addresses are refused, and kinds without a tester say so", async () => {
     for (const [kind, fields] of [
       ["smtp", { host: "127.0.0.1", port: 2525, security: "none" }],
+      ["imap", { host: "127.0.0.1", port: 993, username: "u", password: "mail-s3cret" }],
+      ["s3", { endpoint: "http://10.0.0.1", accessKeyId: "id", secretAccessKey: "key-123456" }],
       ["database", { host: "10.0.0.1", database: "d", username: "u", tls: "disable" }],
       ["ai", { provider: "anthropic", baseUrl: "http://169.254.169.254/v1", apiKey: "key-123456" }],
     ] as const) {

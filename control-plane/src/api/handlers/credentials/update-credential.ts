@@ -12,12 +12,14 @@ import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
 import { refuseTakenNames } from "../name-taken.ts";
 import { notFound } from "../not-found.ts";
+import { closeCredentialBreaker } from "../outages/close-credential-breaker.ts";
 import { entityTag, revisionsOf } from "../workflows/entity-tag.ts";
 import { kindOf, toCredentialAnswer } from "./credential-answer.ts";
 import { fieldsOf } from "./credential-fields.ts";
 
 /** PATCH /v1/credentials/{credentialId} */
-export const updateCredential: Handler<Routes["updateCredential"]> = async ({ access, params, headers, body }, { tenantDb, vault }) => {
+export const updateCredential: Handler<Routes["updateCredential"]> = async ({ access, params, headers, body }, services) => {
+  const { tenantDb, vault } = services;
   const { tenantId } = access;
   const { credentialId } = params;
   const { name, fields, expiresAt } = body;
@@ -36,6 +38,7 @@ export const updateCredential: Handler<Routes["updateCredential"]> = async ({ ac
       });
     }),
   );
+  if (fields !== undefined) await closeCredentialBreaker(services, tenantId, credentialId);
   return { status: 200, headers: { ETag: entityTag(credential.revision) }, body: toCredentialAnswer(credential) };
 };
 

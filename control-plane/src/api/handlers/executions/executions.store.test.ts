@@ -143,6 +143,47 @@ test("explains a failure: journal in plan order, earlier attempts, stored output
   expect(brief.at("journal", 0)).not.toHaveProperty("output");
 });
 
+test("a large journal comes in pages in plan order, each entry exactly once, with the failures of its entries; filters pick a node and an item", async () => {
+  const id = await start();
+  await claim(api, tenant, id);
+  const failure = failureOf("call", 1, "2026-01-01T00:00:01.000Z");
+  const wait = { ...failureOf("later", 1, "2026-01-01T00:00:02.000Z"), code: "INTEGRATION_OUTAGE", message: "Integration outage of host x." } as const;
+  await record(api, tenant, id, { nodeId: "start", position: 0, nodeType: "trigger.manual" });
+  for (let item = 0; item < 3; item += 1) {
+    await record(api, tenant, id, { nodeId: "call", position: 1, item, output: { large: "y".repeat(40_000), item } });
+    await record(api, tenant, id, { nodeId: "then", position: 2, item, ...(item === 1 ? { status: "FAILED", failure, ports: [] } : {}) });
+  }
+  await record(api, tenant, id, { nodeId: "later", position: 3, status: "WAITING", reason: "BACKOFF", failure: wait, completedAt: null, resumeAt: new Date("2026-01-01T00:01:00.000Z") });
+  await settle(api, tenant, id, { status: "WAITING", reason: "BACKOFF", resumeAt: new Date(Date.now() + 60_000) });
+  const path = `/v1/executions/${id}/timeline`;
+  const entries = ({ body }: { readonly body: unknown }): string[] => (body as { journal: { nodeId: string; item: number }[] }).journal.map(({ nodeId, item }) => `${nodeId}:${item}`);
+
+  const whole = await tenant.client.get(path);
+  expect([entries(whole).length, whole.at("nextJournalPageToken")]).toEqual([8, null]);
+  const seen: string[] = [];
+  const failures: unknown[] = [];
+  for (let query: string | undefined = "limit=3"; query !== undefined; ) {
+    const page = await tenant.client.get(`${path}?${query}`);
+    expect(page.at("events")).toEqual(whole.at("events"));
+    seen.push(...entries(page));
+    failures.push(page.at("failures"));
+    query = page.at("nextJournalPageToken") === null ? undefined : `limit=3&pageToken=${page.text("nextJournalPageToken")}`;
+  }
+  expect(seen).toEqual(["start:0", "call:0", "call:1", "call:2", "then:0", "then:1", "then:2", "later:0"]);
+  expect(failures).toEqual([[], [failure], [wait]]);
+  expect(JSON.stringify(whole.at("events"))).toContain("Integration outage of host x.");
+
+  const ofNode = await tenant.client.get(`${path}?nodeId=call&item=2`);
+  expect([entries(ofNode), ofNode.at("journal", 0, "output", "item"), ofNode.at("failures")]).toEqual([["call:2"], 2, []]);
+  expect(entries(await tenant.client.get(`${path}?item=1&includeOutputs=false`))).toEqual(["call:1", "then:1"]);
+  const first = await tenant.client.get(`${path}?nodeId=call&limit=2`);
+  expect([entries(first), entries(await tenant.client.get(`${path}?nodeId=call&limit=2&pageToken=${first.text("nextJournalPageToken")}`))]).toEqual([["call:0", "call:1"], ["call:2"]]);
+  for (const [query, field] of [["limit=1001", "limit"], ["limit=0", "limit"], ["item=-1", "item"], ["pageToken=WyJ4Il0", "pageToken"]] as const) {
+    const refused = await tenant.client.get(`${path}?${query}`);
+    expect([refused.status, refused.at("issues", 0, "path")]).toEqual([400, `/query/${field}`]);
+  }
+});
+
 test("tells why an execution was blocked", async () => {
   const free = await api.createTestTenant(agency, "Suspended");
   const workflow = await publish(free, "W", manualGraph);

@@ -31,7 +31,9 @@ function execution(fields: Partial<ExecutionSummaryRecord>): ExecutionSummaryRec
   };
 }
 
-const messages = (fields: Partial<ExecutionSummaryRecord>): string[] => toTimeline(execution(fields), []).events.map(({ type, message }) => `${type}: ${message}`);
+const NOTHING = { items: [], hasMore: false };
+
+const messages = (fields: Partial<ExecutionSummaryRecord>): string[] => toTimeline(execution(fields), NOTHING).events.map(({ type, message }) => `${type}: ${message}`);
 
 test("tells each turn in words", () => {
   const queued = 'queued: Accepted from the webhook trigger "hook".';
@@ -49,14 +51,14 @@ test("tells each turn in words", () => {
   expect(messages({ status: "BLOCKED", reason: "QUOTA_EXCEEDED", errorCode: "QUOTA_EXCEEDED", errorMessage: "Used up.", completedAt: at(1) }).at(-1)).toBe("blocked: Refused: QUOTA_EXCEEDED. Used up.");
 });
 
-test("an execution that waits for the end of an outage says of what", () => {
+test("an execution that waits for the end of an outage says of what, whichever page of the journal is shown", () => {
   const failure: NodeFailure = { nodeId: "call", name: "call", type: "http.request", integration: "http", message: "Integration outage of host x since then.", errorClass: "SERVER", code: "INTEGRATION_OUTAGE", occurredAt: at(2).toISOString(), attempt: 1 };
   const entry: JournalRecord = { ...{ nodeId: "call", nodeName: "call", nodeType: "http.request", integration: "http", item: 0, position: 1, attempt: 0 }, ...{ status: "WAITING", reason: "BACKOFF", ports: [], usage: null, failure, attempts: [] }, ...{ startedAt: at(1), completedAt: null, resumeAt: at(60), isSeeded: false } };
-  const { events } = toTimeline(execution({ status: "WAITING", reason: "BACKOFF", startedAt: at(1), resumeAt: at(60) }), [entry]);
+  const { events } = toTimeline(execution({ status: "WAITING", reason: "BACKOFF", startedAt: at(1), resumeAt: at(60) }), NOTHING, entry);
   expect(events.at(-1)?.message).toBe("Waits (BACKOFF) until this instant. Integration outage of host x since then.");
 });
 
 test("orders events by time, whichever was recorded first", () => {
-  const { events } = toTimeline(execution({ status: "CANCELED", startedAt: at(5), cancelRequestedAt: at(2), completedAt: at(6) }), []);
+  const { events } = toTimeline(execution({ status: "CANCELED", startedAt: at(5), cancelRequestedAt: at(2), completedAt: at(6) }), NOTHING);
   expect(events.map(({ type }) => type)).toEqual(["queued", "cancelRequested", "started", "canceled"]);
 });

@@ -2,21 +2,28 @@ import type { timelineSchema } from "@fluxo/contracts/http/timeline";
 import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { ExecutionSummaryRecord } from "@fluxo/prisma/repositories/executions";
 import type { JournalRecord } from "@fluxo/prisma/repositories/journal";
+import type { Page } from "@fluxo/prisma/repositories/page";
 import type { z } from "zod";
 import { durationBetween, toInstant } from "../instants.ts";
+import { toPage } from "../pages.ts";
 
 type Timeline = z.input<typeof timelineSchema>;
 type Event = Timeline["events"][number];
 
-/** What happened in an execution, from its record and its journal. */
-export function toTimeline(execution: ExecutionSummaryRecord, journal: readonly JournalRecord[]): Timeline {
+/**
+ * What happened in an execution, from its record and a page of its journal.
+ * @param outageWait the node that waits for the end of an outage, which may be on another page
+ */
+export function toTimeline(execution: ExecutionSummaryRecord, page: Page<JournalRecord>, outageWait?: JournalRecord): Timeline {
+  const { data: journal, nextPageToken: nextJournalPageToken } = toPage(page, toEntry, ({ position, item, nodeId }) => [position, item, nodeId]);
   return {
     executionId: execution.id,
     status: execution.status,
     reason: execution.reason,
-    events: eventsOf(execution, journal).toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at)),
-    journal: journal.map(toEntry),
-    failures: failuresOf(journal),
+    events: eventsOf(execution, outageWait).toSorted((left, right) => Date.parse(left.at) - Date.parse(right.at)),
+    journal,
+    nextJournalPageToken,
+    failures: failuresOf(page.items),
   };
 }
 
@@ -42,22 +49,17 @@ function failuresOf(journal: readonly JournalRecord[]): NodeFailure[] {
   return all.map((failure) => ({ ...failure })).toSorted((left, right) => Date.parse(left.occurredAt) - Date.parse(right.occurredAt));
 }
 
-function eventsOf(execution: ExecutionSummaryRecord, journal: readonly JournalRecord[]): Event[] {
+function eventsOf(execution: ExecutionSummaryRecord, outageWait: JournalRecord | undefined): Event[] {
   const { queuedAt, startedAt, cancelRequestedAt, completedAt } = execution;
   const events: Event[] = [{ type: "queued", at: toInstant(queuedAt), message: `Accepted from the ${execution.trigger.kind} trigger "${execution.triggerNodeId}".` }];
   if (startedAt !== null) events.push({ type: "started", at: toInstant(startedAt), message: `Started ${startedAt.getTime() - queuedAt.getTime()} ms after it was accepted.` });
   if (execution.status === "WAITING" && execution.resumeAt !== null) {
-    events.push({ type: "waiting", at: toInstant(execution.resumeAt), message: `Waits (${execution.reason ?? "no reason recorded"}) until this instant.${outageOf(journal)}` });
+    const outage = outageWait === undefined || outageWait.failure === null ? "" : ` ${outageWait.failure.message}`;
+    events.push({ type: "waiting", at: toInstant(execution.resumeAt), message: `Waits (${execution.reason ?? "no reason recorded"}) until this instant.${outage}` });
   }
   if (cancelRequestedAt !== null) events.push({ type: "cancelRequested", at: toInstant(cancelRequestedAt), message: "A cancel was asked for." });
   if (completedAt !== null) events.push(endOf(execution, completedAt));
   return events;
-}
-
-/** What keeps a node from being tried, where it is an outage. */
-function outageOf(journal: readonly JournalRecord[]): string {
-  const waiting = journal.find(({ status, failure }) => status === "WAITING" && failure?.code === "INTEGRATION_OUTAGE");
-  return waiting?.failure === null || waiting === undefined ? "" : ` ${waiting.failure.message}`;
 }
 
 function endOf(execution: ExecutionSummaryRecord, completedAt: Date): Event {

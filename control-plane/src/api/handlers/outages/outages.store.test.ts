@@ -83,3 +83,19 @@ test("closing by hand ends the record, forgets the breaker and tells the workers
   subscriber.disconnect();
   expect((await tenant.client.post(`/v1/outages/${id}/close`)).body).toEqual(closed.body);
 });
+
+test("new secrets of a credential close its breaker and its record; a new name does not", async () => {
+  const tenant = await api.createTestTenant(agency, "Mend");
+  const credentialId = (await tenant.client.post("/v1/credentials", { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: "t" } })).text("id");
+  const id = await open(tenant, "", { host: null, credentialId, errorClass: "CREDENTIAL", code: "CREDENTIAL_REJECTED" });
+  const other = await open(tenant, "a.example.com");
+  const key = `breakers:${tenant.id}:credential:${credentialId}`;
+  await api.redis.set(key, "{}");
+  const stateOf = async () => [await api.redis.exists(key), (await tenant.client.get("/v1/outages?status=open")).at("data")];
+  expect((await tenant.client.patch(`/v1/credentials/${credentialId}`, { name: "The shop" })).status).toBe(200);
+  expect((await tenant.client.patch(`/v1/credentials/${credentialId}`, { fields: { token: 1 } })).status).toBe(400);
+  expect(await stateOf()).toMatchObject([1, [{ id: other }, { id }]]);
+  expect((await tenant.client.patch(`/v1/credentials/${credentialId}`, { fields: { token: "t2" } })).status).toBe(200);
+  expect(await stateOf()).toMatchObject([0, [{ id: other }]]);
+  expect((await tenant.client.get(`/v1/outages?credentialId=${credentialId}`)).at("data")).toMatchObject([{ id, status: "closed", closedBy: "MANUAL" }]);
+});

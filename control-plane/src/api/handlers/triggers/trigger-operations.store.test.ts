@@ -172,8 +172,10 @@ describe("explain", () => {
     }
     expect([seen.length, new Set(seen).size]).toEqual([1_500, 1_500]);
   });
+});
 
-  test("a polled source is explained by its items and the balance of its polls", async () => {
+describe("a polled source", () => {
+  test("is explained by its items and the balance of its polls", async () => {
     const source = await publish(EVERY_MINUTE);
     const now = new Date();
     const items = [{ key: "a", occurredAt: now, input: {} }];

@@ -2,8 +2,8 @@ import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { CredentialFields } from "@fluxo/core/credentials/kinds";
 import type { DialPort } from "@fluxo/core/ports/dial";
-import { MAIL_BYTES_MAX } from "@fluxo/nodes/trigger-email/definition";
 import { ImapFlow, type ImapFlowOptions } from "imapflow";
+import { MAIL_BYTES_MAX } from "../trigger-email/definition.ts";
 import { imapError } from "./imap-error.ts";
 
 export type ImapServer = CredentialFields["imap"];
