@@ -77,6 +77,7 @@ export class ChaosSystem {
   readonly #expected = new Set<number>();
   #postgres: PostgresServer;
   #workerEnv: Readonly<Record<string, string>> = {};
+  #dispatcherEnv: Readonly<Record<string, string>> = {};
   #lane: Lane = "fast";
   /** The agency that owns the tenants. */
   #adminKey = "";
@@ -239,7 +240,7 @@ export class ChaosSystem {
       settings: this.#settings,
       ports,
       logDir: join(this.#options.logDir, `${instance}.${this.#countStart(instance)}`),
-      extraEnv: { FLUXO_FAST_LANE: String(this.#lane === "fast"), ...(isWorker ? { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } : {}), ...(isDispatcher ? { DISPATCHER_LEASE_MS: String(DISPATCHER_LEASE_MS) } : {}) },
+      extraEnv: { FLUXO_FAST_LANE: String(this.#lane === "fast"), ...(isWorker ? { WORKER_SERVE_URL: this.gates.workers.url, ...this.#workerEnv } : {}), ...(isDispatcher ? { DISPATCHER_LEASE_MS: String(DISPATCHER_LEASE_MS), ...this.#dispatcherEnv } : {}) },
     });
     if (isWorker) await syncWorker(`http://127.0.0.1:${ports.worker}`);
     this.#processes.set(instance, managed);
@@ -250,6 +251,12 @@ export class ChaosSystem {
   async restartWorkers(env: Readonly<Record<string, string>>): Promise<void> {
     this.#workerEnv = env;
     await this.#restart(WORKERS);
+  }
+
+  /** Restarts the dispatchers with these variables over the usual ones. */
+  async restartDispatchers(env: Readonly<Record<string, string>>): Promise<void> {
+    this.#dispatcherEnv = env;
+    await this.#restart(DISPATCHERS);
   }
 
   /** Has executions start by that lane from now on. */

@@ -15,7 +15,7 @@ const LOOKS_AT_ONE_TIME = 20;
 
 /** Feeds on local servers, all due at once and looked at for the first time, so that each is fetched, parsed and committed; beside a loop that fetches and parses them. */
 export async function measureFeeds(stage: DispatchStage, rounds: number, count: number = FEEDS): Promise<Measured[]> {
-  const servers = new Worker(new URL("feed-hosts.ts", import.meta.url), { workerData: { hosts: HOSTS, items: ITEMS } });
+  const servers = new Worker(new URL("./feed-hosts.ts", import.meta.url), { workerData: { hosts: HOSTS, items: ITEMS } });
   try {
     const hosts = z.tuple([z.array(z.string())]).parse(await once(servers, "message"))[0];
     await seedTriggers(stage.owner, "rss", count);
