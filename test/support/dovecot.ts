@@ -166,10 +166,11 @@ function findDovecot(): string {
   const advice = "Install Dovecot's IMAP server (on Debian: apt-get install dovecot-imapd), or put `dovecot` on the PATH.";
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) throw new Error(`These tests need Dovecot, which is not here. ${advice}`);
   console.error("Dovecot is not here: installing dovecot-imapd with apt-get …");
+  // Several test files may want it at the same time: they wait for the package manager in turn.
   const run = (words: readonly string[]): boolean => spawnSync("apt-get", [...words], { stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }).status === 0;
-  if (!run(["install", "-y", "--no-install-recommends", "dovecot-imapd"])) {
+  if (!run(["-o", "DPkg::Lock::Timeout=180", "install", "-y", "--no-install-recommends", "dovecot-imapd"])) {
     run(["update"]);
-    run(["install", "-y", "--no-install-recommends", "dovecot-imapd"]);
+    run(["-o", "DPkg::Lock::Timeout=180", "install", "-y", "--no-install-recommends", "dovecot-imapd"]);
   }
   const installed = lookForDovecot();
   if (installed === undefined) throw new Error(`apt-get could not install dovecot-imapd. ${advice}`);

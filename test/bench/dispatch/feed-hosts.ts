@@ -25,4 +25,4 @@ function documentOf(path: string): string {
   return `<?xml version="1.0" encoding="utf-8"?><rss version="2.0"><channel><title>News</title><link>https://news.example/</link>${xml.join("")}</channel></rss>`;
 }
 
-parentPort?.postMessage(await Promise.all(Array.from({ length: hosts }, (_, n) => serve(`127.0.0.${n + 1}`))));
+parentPort?.postMessage(await Promise.all(Array.from({ length: hosts }, (_, n) => serve(`127.0.0.${n + 1}`))), []);

@@ -1,5 +1,5 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
 import type { DispatchStage } from "./stage.ts";
 
 /** How long one round may take; what was not looked at by then does not count. */
@@ -21,8 +21,8 @@ export async function lookAtAll(stage: DispatchStage, options: { readonly kind: 
     [kind, isFirst],
   );
   await owner.query("VACUUM ANALYZE trigger_states");
-  await empty(stores.redisUrl);
-  const dispatcher = await startDispatcher(kind, env);
+  // Keys of its own: neither orders of the last round nor what was fetched in it.
+  const dispatcher = await startDispatcher(kind, { ...env, FLUXO_REDIS_PREFIX: `fluxo-bench-${randomUUID()}` });
   try {
     for (const deadline = Date.now() + ROUND_MS; Date.now() < deadline; await sleep(ASKED_EVERY_MS)) {
       const { rows } = await owner.query<{ looks: number }>("SELECT count(*)::int AS looks FROM polls");
@@ -32,16 +32,6 @@ export async function lookAtAll(stage: DispatchStage, options: { readonly kind: 
     return await rateOfPolls(stage);
   } finally {
     await stores.supervisor.stop(dispatcher);
-  }
-}
-
-/** Neither orders of the last round nor what was fetched in it. */
-async function empty(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl);
-  try {
-    await redis.flushall();
-  } finally {
-    redis.disconnect();
   }
 }
 
