@@ -63,10 +63,10 @@ const BODIES: Readonly<Partial<Record<OperationId, unknown>>> = {
 };
 
 /** Names in a path that are no ids: they mean nothing without the thing that they are of. */
-const NAMES: ReadonlySet<string> = new Set(["number", "nodeId", "key"]);
+const NAMES: ReadonlySet<string> = new Set(["number", "nodeId", "caller"]);
 
 /** Every operation that names a thing of a tenant in its path. */
-const OPERATIONS = (Object.entries(ROUTES) as [OperationId, RouteDefinition][]).filter(([, { path, subject }]) => path.includes("{") && subject !== "key" && subject !== "none");
+const OPERATIONS = (Object.entries(ROUTES) as [OperationId, RouteDefinition][]).filter(([, { path, subject }]) => path.includes("{") && subject !== "caller" && subject !== "none");
 
 function partsFor(operation: OperationId): RequestParts {
   const route: RouteDefinition = ROUTES[operation];

@@ -10,7 +10,7 @@ import { problemHandler } from "./http/problem.ts";
 import { requestId } from "./http/request-id.ts";
 import { routeTable } from "./http/router.ts";
 import { TenantScope } from "./http/tenant-scope.ts";
-import { KeyCache } from "./keys/key-cache.ts";
+import { KeyCache } from "./access/key-cache.ts";
 import type { ApiServices } from "./services.ts";
 
 export interface AppOptions {

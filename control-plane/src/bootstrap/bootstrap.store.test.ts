@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { SCOPES } from "@fluxo/contracts/http/scopes";
+import { AGENCY_SCOPES } from "@fluxo/contracts/http/scopes";
 import { resolveApiKey } from "@fluxo/prisma/access/api-keys";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
@@ -27,7 +27,7 @@ test("creates an agency and prints its admin key as one line of JSON", async () 
   const pool = createPool({ connectionString: database.appUrl, applicationName: "test", max: 1, role: "fluxo_app" });
   const stored = await resolveApiKey(pool, presented?.id ?? "");
   await pool.end();
-  expect(stored).toMatchObject({ agencyId, tenantId: null, scopes: SCOPES });
+  expect(stored).toMatchObject({ agencyId, tenantId: null, scopes: AGENCY_SCOPES });
   expect(matchesSecret(presented?.secret ?? "", stored?.secretHash ?? new Uint8Array())).toBe(true);
 });
 

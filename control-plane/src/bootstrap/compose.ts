@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { SCOPES } from "@fluxo/contracts/http/scopes";
+import { AGENCY_SCOPES } from "@fluxo/contracts/http/scopes";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { createAgency } from "@fluxo/prisma/repositories/agencies";
@@ -8,7 +8,7 @@ import { mintApiKey } from "../keys/api-key.ts";
 import { bootstrapConfig } from "./config.ts";
 
 /**
- * Creates an agency with an admin key that carries every scope, and prints one line of JSON: `{"agencyId", "adminKey"}`. The key is shown here only.
+ * Creates an agency with an admin key that carries every scope of agencies, and prints one line of JSON: `{"agencyId", "adminKey"}`. The key is shown here only.
  * @param args `--agency <name>`
  */
 export async function startBootstrap(env: NodeJS.ProcessEnv, args: readonly string[]): Promise<void> {
@@ -24,7 +24,7 @@ export async function startBootstrap(env: NodeJS.ProcessEnv, args: readonly stri
     await assertServiceRole(pool, "fluxo_system");
     const agencyId = uuidV7.next();
     const key = mintApiKey(uuidV7, randomBytes);
-    await createAgency(pool, { agencyId, name, key: { id: key.id, name: "Admin", prefix: key.prefix, secretHash: key.secretHash, scopes: SCOPES } });
+    await createAgency(pool, { agencyId, name, key: { id: key.id, name: "Admin", prefix: key.prefix, secretHash: key.secretHash, scopes: AGENCY_SCOPES } });
     console.log(JSON.stringify({ agencyId, adminKey: key.text }));
   } finally {
     await pool.end();

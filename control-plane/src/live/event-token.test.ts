@@ -6,7 +6,7 @@ import { EVENT_TOKEN_MS, EventTokens } from "./event-token.ts";
 const clock = new ManualClock();
 const [current, previous] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
 const tokens = new EventTokens([current], clock);
-const grant = { agencyId: randomUUID(), tenantId: randomUUID(), executionId: randomUUID(), keyId: randomUUID() };
+const grant = { agencyId: randomUUID(), tenantId: randomUUID(), executionId: randomUUID(), actor: { kind: "apiKey", id: randomUUID() } } as const;
 
 test("a token tells what it grants, also to another process and after a rotation of the master key", () => {
   const { token, expiresAt } = tokens.mint(grant);

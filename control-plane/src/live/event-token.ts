@@ -1,6 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock } from "@fluxo/core/ports/clock";
+import { ACTOR_KINDS, type Actor } from "../api/access/access.ts";
 import { z } from "zod";
 
 /** How long connections can be opened with a token. Milliseconds. */
@@ -11,11 +12,11 @@ export interface EventTokenGrant {
   readonly agencyId: string;
   readonly tenantId: string;
   readonly executionId: string;
-  /** The API key that asked for it. */
-  readonly keyId: string;
+  /** Who asked for it. */
+  readonly actor: Actor;
 }
 
-const payloadSchema = z.strictObject({ v: z.literal(1), agencyId: z.uuid(), tenantId: z.uuid(), executionId: z.uuid(), keyId: z.uuid(), expiresAtMs: z.int() });
+const payloadSchema = z.strictObject({ v: z.literal(2), agencyId: z.uuid(), tenantId: z.uuid(), executionId: z.uuid(), actor: z.strictObject({ kind: z.enum(ACTOR_KINDS), id: z.uuid() }), expiresAtMs: z.int() });
 const FORM = /^flv_([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})$/;
 
 /** Makes and reads event tokens: `flv_<payload>.<HMAC-SHA256 of it>`, both in base64url. Every process with the same master key reads them; nothing is stored. */
@@ -31,7 +32,7 @@ export class EventTokens {
 
   mint(grant: EventTokenGrant): { readonly token: string; readonly expiresAt: Date } {
     const expiresAt = new Date(this.#clock.now().getTime() + EVENT_TOKEN_MS);
-    const payload = Buffer.from(JSON.stringify({ v: 1, ...grant, expiresAtMs: expiresAt.getTime() } satisfies z.input<typeof payloadSchema>)).toString("base64url");
+    const payload = Buffer.from(JSON.stringify({ v: 2, ...grant, expiresAtMs: expiresAt.getTime() } satisfies z.input<typeof payloadSchema>)).toString("base64url");
     const [key = Buffer.alloc(0)] = this.#keys;
     return { token: `flv_${payload}.${signatureOf(payload, key).toString("base64url")}`, expiresAt };
   }
@@ -47,8 +48,8 @@ export class EventTokens {
     if (!isAuthentic) throw new RequestError("UNAUTHENTICATED");
     const parsed = payloadSchema.safeParse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")));
     if (!parsed.success || parsed.data.expiresAtMs <= this.#clock.now().getTime()) throw new RequestError("UNAUTHENTICATED");
-    const { agencyId, tenantId, executionId, keyId } = parsed.data;
-    return { agencyId, tenantId, executionId, keyId };
+    const { agencyId, tenantId, executionId, actor } = parsed.data;
+    return { agencyId, tenantId, executionId, actor };
   }
 }
 

@@ -11,13 +11,15 @@ export interface TenantDb {
   withTenant<R>(tenantId: string, work: (db: ScopedDb) => Promise<R>): Promise<R>;
   /** Runs `work` in one transaction that sees an agency, its tenants, plans and keys, and no tenant's own rows. */
   withAgency<R>(agencyId: string, work: (db: ScopedDb) => Promise<R>): Promise<R>;
+  /** Runs `work` in one transaction that sees what is the operator's: agencies, its own plans, keys and members, and nothing of tenants. */
+  withOperator<R>(work: (db: ScopedDb) => Promise<R>): Promise<R>;
   close(): Promise<void>;
 }
 
 /** @param pool connections of fluxo_app; closed by its owner */
 export function createTenantDb(pool: pg.Pool): TenantDb {
   const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
-  const scoped = <R>(setting: "app.tenant_id" | "app.agency_id", id: string, work: (db: ScopedDb) => Promise<R>): Promise<R> =>
+  const scoped = <R>(setting: "app.tenant_id" | "app.agency_id" | "app.operator", id: string, work: (db: ScopedDb) => Promise<R>): Promise<R> =>
     client.$transaction(
       async (db) => {
         await db.$queryRaw`SELECT set_config(${setting}, ${id}, true)`;
@@ -28,6 +30,7 @@ export function createTenantDb(pool: pg.Pool): TenantDb {
   return {
     withTenant: (tenantId, work) => scoped("app.tenant_id", tenantId, work),
     withAgency: (agencyId, work) => scoped("app.agency_id", agencyId, work),
+    withOperator: (work) => scoped("app.operator", "on", work),
     close: () => client.$disconnect(),
   };
 }

@@ -1,14 +1,18 @@
-import type { RouteDefinition, RouteInput, RouteResult } from "@fluxo/contracts/http/route";
-import type { KeyAccess } from "../keys/authenticate.ts";
+import type { RouteDefinition, RouteInput, RouteResult, Subject } from "@fluxo/contracts/http/route";
+import type { Access, AgencyAccess, OperatorAccess, TenantAccess } from "../access/access.ts";
 import type { ApiServices } from "../services.ts";
 
-/** Access to one tenant, by its own key or by its agency's. */
-export interface TenantAccess extends Omit<KeyAccess, "tenantId"> {
-  readonly tenantId: string;
+interface AccessBySubject {
+  readonly none: undefined;
+  readonly caller: Access;
+  readonly operator: OperatorAccess;
+  readonly agency: AgencyAccess;
+  readonly tenant: TenantAccess;
+  readonly pathTenant: TenantAccess;
 }
 
-/** What the key of a request may touch, as the route's subject promises it. */
-export type AccessOf<R extends RouteDefinition> = R["subject"] extends "tenant" | "pathTenant" ? TenantAccess : R["subject"] extends "none" ? undefined : KeyAccess;
+/** What the caller of a request may touch, as the route's subject promises it. */
+export type AccessOf<R extends RouteDefinition> = AccessBySubject[R["subject"] & Subject];
 
 /** A request that passed authentication, scope and schema. */
 export interface HandlerRequest<R extends RouteDefinition> extends RouteInput<R> {

@@ -71,7 +71,7 @@ function descriptionOf(schema: unknown): string {
 
 function guardOf({ scope, subject }: RouteDefinition): string {
   if (scope === "public") return "Needs no key.";
-  const who = subject === "agency" ? " of the agency" : "";
+  const who = subject === "agency" ? " of the agency" : subject === "operator" ? " of the operator" : "";
   return scope === "authenticated" ? `Any key${who} may call it.` : `Needs a key${who} with the scope \`${scope}\`.`;
 }
 
@@ -96,7 +96,7 @@ function problems(route: RouteDefinition): ZodOpenApiResponsesObject {
     ...(route.body === undefined ? [] : (["MALFORMED_JSON", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
     ...(route.subject === "tenant" ? (["TENANT_REQUIRED", "NOT_FOUND"] as const) : []),
     ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "UNAVAILABLE"] as const)),
-    ...(route.scope === "public" || (route.scope === "authenticated" && route.subject !== "agency") ? [] : (["SCOPE_MISSING"] as const)),
+    ...(route.scope === "public" || (route.scope === "authenticated" && route.subject === "caller") ? [] : (["SCOPE_MISSING"] as const)),
     ...route.problems,
     "INTERNAL",
   ]);

@@ -11,7 +11,7 @@ const route = defineRoute({
   summary: "Read a thing",
   description: "A thing.",
   scope: "authenticated",
-  subject: "key",
+  subject: "caller",
   responses: { 204: { description: "Nothing." } },
   problems: [],
 });

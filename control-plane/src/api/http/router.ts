@@ -1,16 +1,21 @@
 import { pipeline } from "node:stream/promises";
-import type { RouteDefinition, Subject } from "@fluxo/contracts/http/route";
-import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
+import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { SCOPES } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock } from "@fluxo/core/ports/clock";
 import express, { type Request, type Response, type Router } from "express";
 import type { EventTokens } from "../../live/event-token.ts";
-import { authenticate, type KeyAccess } from "../keys/authenticate.ts";
-import type { KeyCache } from "../keys/key-cache.ts";
+import type { Access, RequestContext } from "../access/access.ts";
+import { authenticate } from "../access/authenticate.ts";
+import type { KeyCache } from "../access/key-cache.ts";
 import type { ApiServices } from "../services.ts";
+import { accessFor, assertMayCall } from "./access-for.ts";
 import { readJsonBody } from "./body.ts";
+import { requestIdOf } from "./request-id.ts";
 import type { TenantScope } from "./tenant-scope.ts";
 import { validatePart, withLists } from "./validate.ts";
+
+const USER_AGENT_MAX = 500;
 
 /** What the router needs to let a request through. */
 export interface Gate {
@@ -72,42 +77,33 @@ function assertGuarded(operationId: string, route: RouteDefinition): void {
 
 /** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
 async function requestFor(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<unknown> {
-  const key = route.scope === "public" ? undefined : (tokenAccess(route, request, gate) ?? (await authenticate(request.get("authorization"), gate.keys, gate.clock)));
-  if (key !== undefined) assertScope(route.scope, key);
-  if (key !== undefined && key.tenantId !== null && route.subject === "agency") {
-    throw new RequestError("SCOPE_MISSING", { detail: "This operation is the agency's; the key belongs to one tenant." });
-  }
+  const caller = route.scope === "public" ? undefined : await callerOf(route, request, response, gate);
+  if (caller !== undefined) assertMayCall(route, caller);
   const params = validatePart(route.params, request.params, "params");
-  const access = key === undefined ? undefined : await accessFor(route.subject, key, request, params, gate.tenants);
+  const access = caller === undefined ? undefined : await accessFor(route, caller, request.get("fluxo-tenant"), params, gate.tenants);
   const query = validatePart(route.query, route.query === undefined ? {} : withLists(route.query, request.query), "query");
   const headers = validatePart(route.headers, pickHeaders(route, request), "headers");
   const body = route.body === undefined ? undefined : validatePart(route.body, await readJsonBody(request, response), "body");
   return { access, params, query, headers, body };
 }
 
-/** What an event token grants, where the route takes one and there is no key: this scope, on this execution. @throws RequestError UNAUTHENTICATED */
-function tokenAccess(route: RouteDefinition, request: Request, { eventTokens }: Gate): KeyAccess | undefined {
+/** Who calls: the holder of an event token, where the route takes one and there is no key, else an API key. @throws RequestError UNAUTHENTICATED */
+async function callerOf(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<Access> {
+  const access = tokenAccess(route, request, gate) ?? (await authenticate(request.get("authorization"), gate.keys, gate.clock));
+  return { ...access, context: contextOf(request, response) };
+}
+
+/** What an event token grants: the route's scope, on this execution. @throws RequestError UNAUTHENTICATED */
+function tokenAccess(route: RouteDefinition, request: Request, { eventTokens }: Gate): Omit<Access, "context"> | undefined {
   const { token } = request.query;
   if (route.acceptsEventToken !== true || typeof token !== "string" || request.get("authorization") !== undefined) return undefined;
-  const { agencyId, tenantId, keyId, executionId } = eventTokens.read(token);
+  const { agencyId, tenantId, actor, executionId } = eventTokens.read(token);
   if (request.params["executionId"] !== executionId) throw new RequestError("UNAUTHENTICATED");
-  return { agencyId, tenantId, keyId, scopes: new Set(SCOPES.filter((scope) => scope === route.scope)), expiresAt: null };
+  return { actor, agencyId, tenantIds: new Set([tenantId]), tenantId, scopes: new Set(SCOPES.filter((scope) => scope === route.scope)), expiresAt: null };
 }
 
-function assertScope(scope: Scope | "authenticated" | "public", key: KeyAccess): void {
-  if (scope === "authenticated" || scope === "public" || key.scopes.has(scope)) return;
-  throw new RequestError("SCOPE_MISSING", { detail: `The key needs the scope ${scope}.` });
-}
-
-async function accessFor(subject: Subject, key: KeyAccess, request: Request, params: unknown, tenants: TenantScope): Promise<KeyAccess> {
-  if (subject === "tenant") return { ...key, tenantId: await tenants.ofHeader(key, request.get("fluxo-tenant")) };
-  if (subject === "pathTenant") return { ...key, tenantId: await tenants.ofId(key, pathTenant(params)) };
-  return key;
-}
-
-function pathTenant(params: unknown): string {
-  if (typeof params === "object" && params !== null && "tenantId" in params && typeof params.tenantId === "string") return params.tenantId;
-  throw new Error("A route about the tenant of its path has no parameter tenantId.");
+function contextOf(request: Request, response: Response): RequestContext {
+  return { requestId: requestIdOf(response), ip: request.ip ?? null, userAgent: request.get("user-agent")?.slice(0, USER_AGENT_MAX) ?? null };
 }
 
 function pickHeaders(route: RouteDefinition, request: Request): Record<string, string> {

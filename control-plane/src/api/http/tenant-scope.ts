@@ -2,11 +2,13 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import { z } from "zod";
-import type { KeyAccess } from "../keys/authenticate.ts";
+import type { Access } from "../access/access.ts";
 import { invalid } from "./validate.ts";
 
 const KNOWN_MAX = 100_000;
 const noTenant = (): RequestError => new RequestError("NOT_FOUND", { detail: "There is no tenant with this id." });
+
+type Reach = Pick<Access, "tenantId" | "tenantIds"> & { readonly agencyId: string };
 
 /** Decides which tenant a request is about. Tenants never change their agency, so what was found once stays true. */
 export class TenantScope {
@@ -18,10 +20,10 @@ export class TenantScope {
   }
 
   /**
-   * The tenant of a key, or the one that an agency key names in the Fluxo-Tenant header. The key of a tenant may name it too, but no other.
+   * The only tenant that the caller reaches, or the one that it names in the Fluxo-Tenant header.
    * @throws RequestError TENANT_REQUIRED, NOT_FOUND, VALIDATION_FAILED
    */
-  async ofHeader(access: KeyAccess, header: string | undefined): Promise<string> {
+  async ofHeader(access: Reach, header: string | undefined): Promise<string> {
     if (header === undefined) {
       if (access.tenantId === null) throw new RequestError("TENANT_REQUIRED");
       return access.tenantId;
@@ -30,10 +32,10 @@ export class TenantScope {
     return this.ofId(access, header.toLowerCase());
   }
 
-  /** The tenant of the path, if the key may know it. @throws RequestError NOT_FOUND */
-  async ofId(access: KeyAccess, tenantId: string): Promise<string> {
-    if (access.tenantId !== null) {
-      if (access.tenantId !== tenantId) throw noTenant();
+  /** The tenant of the path, if the caller may know it. @throws RequestError NOT_FOUND */
+  async ofId(access: Reach, tenantId: string): Promise<string> {
+    if (access.tenantIds !== null) {
+      if (!access.tenantIds.has(tenantId)) throw noTenant();
       return tenantId;
     }
     const pair = `${access.agencyId}/${tenantId}`;

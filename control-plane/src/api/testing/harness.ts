@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
-import { SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
+import { AGENCY_SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import type { StoredCredential } from "@fluxo/prisma/credentials/stored-credential";
 import { createPool } from "@fluxo/prisma/database/pool";
@@ -99,7 +99,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
 
-  const createTestAgency = async (name: string, scopes: readonly Scope[] = SCOPES): Promise<TestAgency> => {
+  const createTestAgency = async (name: string, scopes: readonly Scope[] = AGENCY_SCOPES): Promise<TestAgency> => {
     const key = mintApiKey(uuidV7, randomBytes);
     const id = uuidV7.next();
     await createAgency(system, { agencyId: id, name, key: { id: key.id, name: "Admin", prefix: key.prefix, secretHash: key.secretHash, scopes } });

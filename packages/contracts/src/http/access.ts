@@ -5,18 +5,29 @@ import { scopeSchema, TENANT_SCOPES, tenantScopeSchema } from "./scopes.ts";
 
 const tag = "Access";
 
+const actorSchema = z
+  .strictObject({
+    kind: z.enum(["apiKey", "member"]).meta({ description: "An API key, or a person.", example: "apiKey" }),
+    id: idSchema("The id of the key or the member."),
+  })
+  .meta({ id: "Actor", description: "Who does something." });
+
 const meSchema = z
   .strictObject({
-    keyId: idSchema("The API key of this request."),
-    agency: z.strictObject({ id: idSchema("The agency."), name: z.string().nullable().meta({ description: "Its name; null for the key of a tenant.", example: "Northwind Digital" }) }),
+    actor: actorSchema,
+    agency: z
+      .strictObject({ id: idSchema("The agency."), name: z.string().nullable().meta({ description: "Its name; null for the key of a tenant.", example: "Northwind Digital" }) })
+      .nullable()
+      .meta({ description: "The agency that the caller belongs to; null for the operator." }),
     tenant: z
       .strictObject({ id: idSchema("The tenant."), name: z.string().meta({ description: "Its name.", example: "Blue Bakery" }) })
       .nullable()
-      .meta({ description: "The tenant that the key belongs to; null for a key of the agency." }),
-    scopes: z.array(scopeSchema).meta({ description: "What the key may do." }),
-    expiresAt: instantSchema("When the key ends.").nullable(),
+      .meta({ description: "The only tenant that the caller reaches; null when there are several." }),
+    tenantIds: z.array(idSchema("A tenant.")).nullable().meta({ description: "The tenants that the caller is bound to; null when it is bound to none." }),
+    scopes: z.array(scopeSchema).meta({ description: "What the caller may do." }),
+    expiresAt: instantSchema("When the key or the session ends.").nullable(),
   })
-  .meta({ id: "Me", description: "What the API key of a request is." });
+  .meta({ id: "Me", description: "Who calls, and what the caller may do." });
 
 export const apiKeySchema = z
   .strictObject({
@@ -39,11 +50,11 @@ export const accessRoutes = {
     method: "get",
     path: "/v1/me",
     tag,
-    summary: "What this key is",
-    description: "Tells the agency, the tenant and the scopes of the API key that the request carries.",
+    summary: "Who calls",
+    description: "Tells who calls, what the caller reaches and what it may do there.",
     scope: "authenticated",
-    subject: "key",
-    responses: { 200: { description: "The key.", body: meSchema } },
+    subject: "caller",
+    responses: { 200: { description: "The caller.", body: meSchema } },
     problems: [],
   }),
   listApiKeys: defineRoute({

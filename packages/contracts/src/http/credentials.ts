@@ -72,7 +72,7 @@ export const credentialRoutes = {
     summary: "List the kinds of credentials",
     description: "All of them, with the JSON Schemas of their fields.",
     scope: "authenticated",
-    subject: "key",
+    subject: "caller",
     responses: { 200: { description: "The kinds.", body: z.strictObject({ data: z.array(kindDescriptionSchema).meta({ description: "The kinds." }) }) } },
     problems: [],
   }),

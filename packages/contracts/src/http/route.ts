@@ -5,10 +5,11 @@ import type { Scope } from "./scopes.ts";
 export type Method = "get" | "post" | "put" | "patch" | "delete";
 
 /**
- * Whose things an operation touches, and so which keys may call it. `none`: nobody's, no key. `key`: what the key itself sees. `agency`: the agency's;
- * keys of a tenant are refused. `tenant`: one tenant's; an agency key names it in the Fluxo-Tenant header. `pathTenant`: the tenant in the path.
+ * Whose things an operation touches, and so who may call it. `none`: nobody's, no key. `caller`: what the caller itself sees. `operator`: the
+ * operator's; agencies and tenants are refused. `agency`: the agency's; the operator, and whoever is bound to tenants, are refused. `tenant`: one
+ * tenant's; whoever reaches several names it in the Fluxo-Tenant header. `pathTenant`: the tenant in the path.
  */
-export type Subject = "none" | "key" | "agency" | "tenant" | "pathTenant";
+export type Subject = "none" | "caller" | "operator" | "agency" | "tenant" | "pathTenant";
 
 /** One way in which an operation succeeds. */
 export interface RouteResponse {

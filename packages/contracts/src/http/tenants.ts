@@ -80,7 +80,7 @@ export const tenantRoutes = {
     summary: "List the plans",
     description: "The operator's plans and the agency's own; the key of a tenant sees the operator's and its own.",
     scope: "authenticated",
-    subject: "key",
+    subject: "caller",
     query: z.strictObject(pageQueryShape),
     responses: { 200: { description: "One page of plans.", body: pageOf(planSchema) } },
     problems: [],

@@ -226,7 +226,7 @@ export const triggerStateRoutes = {
     summary: "Preview parameters of a schedule",
     description: "The next instants of parameters that are not saved yet.",
     scope: "workflows:read",
-    subject: "key",
+    subject: "caller",
     body: z
       .strictObject({
         params: z.record(z.string(), z.json()).meta({ description: "Parameters of a trigger.schedule node.", example: { when: { kind: "cron", expression: "0 9 * * *", timeZone: "Europe/Berlin" } } }),

@@ -17,9 +17,9 @@ export const ERROR_CODES = {
   // Requests to the admin API
   VALIDATION_FAILED: { http: 400, audience: "caller", title: "The request does not fit its schema." },
   MALFORMED_JSON: { http: 400, audience: "caller", title: "The body is not valid JSON." },
-  TENANT_REQUIRED: { http: 400, audience: "caller", title: "An agency key must name the tenant in the Fluxo-Tenant header." },
+  TENANT_REQUIRED: { http: 400, audience: "caller", title: "Whoever reaches several tenants must name one in the Fluxo-Tenant header." },
   UNAUTHENTICATED: { http: 401, audience: "caller", title: "The API key is missing, unknown, expired or revoked." },
-  SCOPE_MISSING: { http: 403, audience: "caller", title: "The API key does not carry the scope that this operation needs." },
+  SCOPE_MISSING: { http: 403, audience: "caller", title: "The caller does not have the scope that this operation needs." },
   NOT_FOUND: { http: 404, audience: "caller", title: "There is no such resource for this key." },
   METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The resource does not answer this method." },
   NAME_TAKEN: { http: 409, audience: "caller", title: "Another resource has this name already." },

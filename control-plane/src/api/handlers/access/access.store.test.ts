@@ -1,4 +1,4 @@
-import { SCOPES, TENANT_SCOPES } from "@fluxo/contracts/http/scopes";
+import { AGENCY_SCOPES, TENANT_SCOPES } from "@fluxo/contracts/http/scopes";
 import { randomBytes } from "node:crypto";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -20,13 +20,14 @@ afterAll(() => api.stop());
 test("tells an agency key and the key of a tenant what they are", async () => {
   const mine = await agency.client.get("/v1/me");
   expect(mine.status).toBe(200);
-  expect(mine.body).toEqual({ keyId: agency.keyId, agency: { id: agency.id, name: "Northwind" }, tenant: null, scopes: [...SCOPES], expiresAt: null });
+  expect(mine.body).toEqual({ actor: { kind: "apiKey", id: agency.keyId }, tenantIds: null, agency: { id: agency.id, name: "Northwind" }, tenant: null, scopes: [...AGENCY_SCOPES], expiresAt: null });
   const theirs = await tenant.client.get("/v1/me");
   expect(theirs.body).toEqual({
-    keyId: tenant.keyId,
+    actor: { kind: "apiKey", id: tenant.keyId },
+    tenantIds: [tenant.id],
     agency: { id: agency.id, name: null },
     tenant: { id: tenant.id, name: "Bakery" },
-    scopes: SCOPES.filter((scope) => (TENANT_SCOPES as readonly string[]).includes(scope)),
+    scopes: [...TENANT_SCOPES],
     expiresAt: null,
   });
 });

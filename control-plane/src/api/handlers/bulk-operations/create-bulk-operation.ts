@@ -31,7 +31,7 @@ export const createBulkOperation: Handler<Routes["createBulkOperation"]> = async
     pacePerMinute,
     idempotencyKey: headers["Idempotency-Key"] ?? null,
     fingerprint: fingerprintOf([kind, name, pacePerMinute, options.from ?? null, options.version ?? null, conditionsOf(filter)]),
-    createdBy: access.keyId,
+    createdBy: access.actor.id,
   });
   if (result.outcome === "tooLarge") throw tooLarge();
   if (result.outcome === "conflict") throw new RequestError("IDEMPOTENCY_KEY_REUSED", { detail: `The key made the bulk operation ${result.id} by another request.` });

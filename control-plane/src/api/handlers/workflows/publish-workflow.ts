@@ -21,7 +21,7 @@ import { toVersionAnswer } from "./workflow-answer.ts";
 
 /** POST /v1/workflows/{workflowId}/publish */
 export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ access, params }, services) => {
-  const { tenantId, keyId } = access;
+  const { tenantId, actor } = access;
   const { workflowId } = params;
   const { version, isNew, synced } = await services.tenantDb.withTenant(tenantId, async (db) => {
     const draft = await lockDraft(db, tenantId, workflowId);
@@ -29,7 +29,7 @@ export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ acce
     const graph = graphSchema.parse(draft);
     const uses = credentialUsesOf(graph, nodeCatalog);
     assertPublishable([...validateGraph(graph, nodeCatalog), ...(await findChildIssues(db, tenantId, workflowId, graph)), ...findCredentialIssues(uses, await lockCredentialKinds(db, tenantId, credentialIdsOf(uses)))]);
-    const published = await findOrCreateVersion(db, tenantId, { workflowId, graph, publishedBy: keyId }, services);
+    const published = await findOrCreateVersion(db, tenantId, { workflowId, graph, publishedBy: actor.id }, services);
     await declareCredentials(db, tenantId, published.version.id, uses.map(({ nodeId, param, value }) => ({ nodeId, param, credentialId: value })));
     const triggers = await syncTriggers(db, tenantId, workflowId, graph, services);
     await setPublishedVersion(db, tenantId, workflowId, published.version.id);
