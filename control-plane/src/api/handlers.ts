@@ -58,6 +58,8 @@ import { listSamples, openTestSession } from "./handlers/triggers/hook-tests.ts"
 import { listTriggers } from "./handlers/triggers/list-triggers.ts";
 import { rotateTriggerSecret } from "./handlers/triggers/rotate-trigger-secret.ts";
 import { createWorkflow } from "./handlers/workflows/create-workflow.ts";
+import { diffWorkflow } from "./handlers/workflows/diff-workflow.ts";
+import { rollbackWorkflow } from "./handlers/workflows/rollback-workflow.ts";
 import { getDraft } from "./handlers/workflows/get-draft.ts";
 import { getVersion } from "./handlers/workflows/get-version.ts";
 import { getWorkflow } from "./handlers/workflows/get-workflow.ts";
@@ -91,6 +93,8 @@ export const handlers: Handlers<Routes> = {
   replaceDraft,
   validateWorkflow,
   publishWorkflow,
+  diffWorkflow,
+  rollbackWorkflow,
   listVersions,
   getVersion,
   listTriggers,

@@ -6,3 +6,8 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 function escaped(part: string): string {
   return part.includes("~") || part.includes("/") ? part.replaceAll("~", "~0").replaceAll("/", "~1") : part;
 }
+
+/** The path that a JSON pointer names: the way back from `jsonPointer`, with every part as text. */
+export function pointerPath(pointer: string): string[] {
+  return pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}

@@ -1,4 +1,4 @@
-import { graphSchema } from "@fluxo/core/graph/graph";
+import { graphEdgeSchema, graphNodeSchema, graphSchema } from "@fluxo/core/graph/graph";
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
 import { flagSchema, idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
@@ -93,13 +93,57 @@ const versionShape = {
 export const versionSchema = z.strictObject(versionShape).meta({ id: "WorkflowVersion", description: "One published graph; never changes." });
 const versionWithGraphSchema = z.strictObject({ ...versionShape, graph: graphBodySchema }).meta({ id: "WorkflowVersionWithGraph", description: "One published graph; never changes." });
 
-const publishedSchema = z
+export const publishedSchema = z
   .strictObject({
     isNew: z.boolean().meta({ description: "Whether this publish created the version.", example: true }),
     version: versionSchema,
     triggers: z.array(createdTriggerSchema).meta({ description: "What can start executions of this version." }),
   })
   .meta({ id: "Published", description: "The version that new executions take, and its triggers." });
+
+export const jsonChangeSchema = z
+  .strictObject({
+    op: z.enum(["add", "remove", "replace"]).meta({ description: "What happens there.", example: "replace" }),
+    path: z.string().meta({ description: "JSON pointer into the node.", example: "/params/fields/text" }),
+    from: z.unknown().optional().meta({ description: "What stood there; absent for `add`." }),
+    to: z.unknown().optional().meta({ description: "What stands there then; absent for `remove`." }),
+  })
+  .meta({ id: "JsonChange", description: "One difference of two nodes." });
+
+const nodeListSchema = (description: string) => z.array(graphNodeSchema).meta({ description });
+const edgeListSchema = (description: string) => z.array(graphEdgeSchema).meta({ description });
+export const graphDiffShape = {
+  isSame: z.boolean().meta({ description: "Whether both have the same content.", example: false }),
+  nodes: z
+    .strictObject({
+      added: nodeListSchema("Nodes that only the second graph has."),
+      removed: nodeListSchema("Nodes that only the first graph has."),
+      changed: z
+        .array(z.strictObject({ id: z.string().meta({ description: "The node.", example: "greet" }), changes: z.array(jsonChangeSchema).meta({ description: "In the order of their paths." }) }))
+        .meta({ description: "Nodes that both have, with what differs." }),
+    })
+    .meta({ description: "By id." }),
+  edges: z.strictObject({ added: edgeListSchema("Edges that only the second graph has."), removed: edgeListSchema("Edges that only the first graph has.") }).meta({ description: "By source, port and target." }),
+  triggers: z
+    .array(
+      z.strictObject({
+        nodeId: z.string().meta({ description: "The trigger node.", example: "start" }),
+        type: z.string().meta({ description: "Its type.", example: "trigger.webhook" }),
+        change: z.enum(["added", "removed", "changed"]).meta({ description: "What publishing the second graph would do to it.", example: "changed" }),
+      }),
+    )
+    .meta({ description: "Triggers that differ." }),
+};
+const diffSideSchema = z.strictObject({
+  kind: z.enum(["draft", "version"]).meta({ description: "What it is.", example: "version" }),
+  revision: z.int().nullable().meta({ description: "Of a draft: its revision.", example: null }),
+  number: z.int().nullable().meta({ description: "Of a version: its number.", example: 2 }),
+});
+const workflowDiffSchema = z
+  .strictObject({ from: diffSideSchema.meta({ description: "The first graph." }), to: diffSideSchema.meta({ description: "The second graph." }), ...graphDiffShape })
+  .meta({ id: "WorkflowDiff", description: "What turns one graph into another. Order, canvas positions and defaults that are written out do not count." });
+const versionNumberSchema = z.coerce.number().int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 });
+const diffOperandSchema = (description: string, fallback: "draft" | "published") => z.union([z.enum(["draft", "published"]), versionNumberSchema]).default(fallback).meta({ description, example: fallback });
 
 const params = z.strictObject({ workflowId: idSchema("The workflow.") });
 const entityTag = { ETag: "The revision of the draft, in quotes." };
@@ -231,6 +275,36 @@ export const workflowRoutes = {
     },
     problems: ["NOT_FOUND", "GRAPH_INVALID"],
   }),
+  diffWorkflow: defineRoute({
+    operationId: "diffWorkflow",
+    method: "get",
+    path: "/v1/workflows/{workflowId}/diff",
+    tag,
+    summary: "Compare two versions, or the draft with a version",
+    description: "What turns the graph of `from` into that of `to`: nodes by id with the members that differ, edges, and the triggers that publishing would change. The same two graphs always have the same difference.",
+    scope: "workflows:read",
+    subject: "tenant",
+    params,
+    query: z.strictObject({ from: diffOperandSchema("`draft`, `published`, or the number of a version.", "published"), to: diffOperandSchema("`draft`, `published`, or the number of a version.", "draft") }),
+    responses: { 200: { description: "The difference.", body: workflowDiffSchema } },
+    problems: ["NOT_FOUND", "WORKFLOW_NOT_PUBLISHED", "GRAPH_INVALID"],
+  }),
+  rollbackWorkflow: defineRoute({
+    operationId: "rollbackWorkflow",
+    method: "post",
+    path: "/v1/workflows/{workflowId}/rollback",
+    tag,
+    summary: "Publish an earlier version again",
+    description:
+      "Makes a version of before the one that new executions take, with the same checks as publishing: what it names must still exist. Triggers are brought to its state; the draft stays as it is; " +
+      "executions that run go on with the version they have.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    body: z.strictObject({ number: z.int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }).meta({ id: "RollbackWorkflow", description: "The version to go back to." }),
+    responses: { 200: { description: "The version is the published one now.", body: publishedSchema } },
+    problems: ["NOT_FOUND", "GRAPH_INVALID"],
+  }),
   listVersions: defineRoute({
     operationId: "listVersions",
     method: "get",
@@ -254,7 +328,7 @@ export const workflowRoutes = {
     description: "With its graph.",
     scope: "workflows:read",
     subject: "tenant",
-    params: z.strictObject({ workflowId: idSchema("The workflow."), number: z.coerce.number().int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }),
+    params: z.strictObject({ workflowId: idSchema("The workflow."), number: versionNumberSchema }),
     responses: { 200: { description: "The version.", body: versionWithGraphSchema } },
     problems: ["NOT_FOUND"],
   }),

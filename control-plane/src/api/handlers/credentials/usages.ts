@@ -2,7 +2,7 @@ import { credentialUsesOf } from "@fluxo/core/credentials/uses";
 import { graphSchema } from "@fluxo/core/graph/graph";
 import { findGraphsWithId } from "@fluxo/prisma/credentials/usages";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
-import { nodeCatalog } from "../workflows/graph-catalog.ts";
+import { nodeCatalog } from "../../../publishing/graph-catalog.ts";
 
 /** A node of a published version or a draft that uses a credential. */
 export interface CredentialUsage {

@@ -13,7 +13,7 @@ import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import { findDraft, findPins } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { notFound } from "../not-found.ts";
-import { nodeCatalog, planWarnings } from "../workflows/graph-catalog.ts";
+import { nodeCatalog, planWarnings } from "../../../publishing/graph-catalog.ts";
 import { assertPinsFit, toPins, type Pins } from "./pins.ts";
 
 /** What is wrong with a node itself. Where it stands in the graph does not matter to a test. */

@@ -10,7 +10,7 @@ import { findVersion } from "@fluxo/prisma/repositories/workflow-versions";
 import { findDraft, findWorkflow } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { notFound } from "../not-found.ts";
-import { nodeCatalog } from "../workflows/graph-catalog.ts";
+import { nodeCatalog } from "../../../publishing/graph-catalog.ts";
 import { toDryRerunAnswer } from "./dry-rerun-answer.ts";
 
 /** Dry reruns of one tenant that wait or run. */

@@ -4,7 +4,7 @@ import { findTrigger, replaceTriggerSecret } from "@fluxo/prisma/repositories/tr
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
 import { notFound } from "../not-found.ts";
-import { authenticationMode, isStandardSecret, makeSecret, sealSecret } from "./trigger-secret.ts";
+import { authenticationMode, isStandardSecret, makeSecret, sealSecret } from "../../../publishing/trigger-secret.ts";
 
 /** POST /v1/triggers/{triggerId}/rotate-secret */
 export const rotateTriggerSecret: Handler<Routes["rotateTriggerSecret"]> = async ({ access, params, body }, { tenantDb, box, randomBytes }) => {

@@ -8,8 +8,8 @@ import { findPlanOfTenant } from "@fluxo/prisma/repositories/plans";
 import { findDraft } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { notFound } from "../not-found.ts";
-import { findChildIssues } from "./child-issues.ts";
-import { nodeCatalog, planWarnings } from "./graph-catalog.ts";
+import { findChildIssues } from "../../../publishing/child-issues.ts";
+import { nodeCatalog, planWarnings } from "../../../publishing/graph-catalog.ts";
 
 /** POST /v1/workflows/{workflowId}/validate */
 export const validateWorkflow: Handler<Routes["validateWorkflow"]> = async ({ access, params, body }, { tenantDb }) => {

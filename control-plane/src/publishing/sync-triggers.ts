@@ -6,8 +6,8 @@ import { findDefinition } from "@fluxo/nodes/catalog";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { watchSource } from "@fluxo/prisma/dispatch/arm";
 import { createTrigger, disableOtherTriggers, findTriggersByNode, updateTrigger, type TriggerChange, type TriggerRecord } from "@fluxo/prisma/repositories/triggers";
-import type { ApiServices } from "../../services.ts";
-import { authenticationMode, makeSecret, sealSecret, TOKEN_BYTES } from "../triggers/trigger-secret.ts";
+import type { PublishPorts } from "./ports.ts";
+import { authenticationMode, makeSecret, sealSecret, TOKEN_BYTES } from "./trigger-secret.ts";
 
 const TYPE_PREFIX = "trigger.";
 
@@ -22,7 +22,7 @@ export interface SyncedTrigger {
  * versions; a secret is made anew only when the way of authentication changes. Triggers of other nodes are disabled.
  * @param db of the tenant, with the workflow locked
  */
-export async function syncTriggers(db: ScopedDb, tenantId: string, workflowId: string, graph: Graph, services: ApiServices): Promise<SyncedTrigger[]> {
+export async function syncTriggers(db: ScopedDb, tenantId: string, workflowId: string, graph: Graph, services: PublishPorts): Promise<SyncedTrigger[]> {
   const existing = await findTriggersByNode(db, tenantId, workflowId);
   const nodes = graph.nodes.filter(({ type }) => findDefinition(type)?.kind === "trigger");
   const synced: SyncedTrigger[] = [];
@@ -37,7 +37,7 @@ async function syncTrigger(
   workflowId: string,
   node: GraphNode,
   known: TriggerRecord | undefined,
-  services: ApiServices,
+  services: PublishPorts,
 ): Promise<SyncedTrigger> {
   const { ids, randomBytes, box } = services;
   const id = known?.id ?? ids.next();
