@@ -39,6 +39,7 @@ import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
 import { createTenant } from "./handlers/tenants/create-tenant.ts";
 import { getTenantUsage } from "./handlers/tenants/get-tenant-usage.ts";
+import { getTenantByExternalId, putTenantByExternalId } from "./handlers/tenants/tenant-by-external-id.ts";
 import { getTenant } from "./handlers/tenants/get-tenant.ts";
 import { listPlans } from "./handlers/tenants/list-plans.ts";
 import { listTenants } from "./handlers/tenants/list-tenants.ts";
@@ -82,6 +83,8 @@ export const handlers: Handlers<Routes> = {
   listPlans,
   listTenants,
   createTenant,
+  getTenantByExternalId,
+  putTenantByExternalId,
   getTenant,
   updateTenant,
   getTenantUsage,

@@ -45,6 +45,11 @@ export async function findTenant(db: ScopedDb, tenantId: string): Promise<Tenant
   return (await db.tenant.findUnique({ where: { id: tenantId }, select })) ?? undefined;
 }
 
+/** @param db of the agency */
+export async function findTenantByExternalId(db: ScopedDb, agencyId: string, externalId: string): Promise<TenantRecord | undefined> {
+  return (await db.tenant.findUnique({ where: { agencyId_externalId: { agencyId, externalId } }, select })) ?? undefined;
+}
+
 /** @param db of the agency @throws the unique violation of name or external id */
 export function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
   return db.tenant.create({ data: tenant, select });

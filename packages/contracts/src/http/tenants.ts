@@ -70,6 +70,7 @@ const usageSchema = z
   .meta({ id: "Usage", description: "What a tenant used of its plan in the current window." });
 
 const params = z.strictObject({ tenantId: idSchema("The tenant.") });
+const externalParams = z.strictObject({ externalId: externalIdSchema });
 
 export const tenantRoutes = {
   listPlans: defineRoute({
@@ -120,6 +121,39 @@ export const tenantRoutes = {
       })
       .meta({ id: "CreateTenant", description: "The tenant to be created." }),
     responses: { 201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } } },
+    problems: ["NAME_TAKEN"],
+  }),
+  getTenantByExternalId: defineRoute({
+    operationId: "getTenantByExternalId",
+    method: "get",
+    path: "/v1/tenants/by-external-id/{externalId}",
+    tag,
+    summary: "Read a tenant by its external id",
+    description: "The tenant to which the agency gave this id of its own systems.",
+    scope: "tenants:read",
+    subject: "agency",
+    params: externalParams,
+    responses: { 200: { description: "The tenant.", body: tenantSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+  putTenantByExternalId: defineRoute({
+    operationId: "putTenantByExternalId",
+    method: "put",
+    path: "/v1/tenants/by-external-id/{externalId}",
+    tag,
+    summary: "Create or change a tenant by its external id",
+    description:
+      "Safe to repeat, also at the same time: the first request creates the tenant, the others change it. An absent time zone is UTC for a new tenant and stays as it is for a known one; the status is left alone.",
+    scope: "tenants:write",
+    subject: "agency",
+    params: externalParams,
+    body: z
+      .strictObject({ name: tenantName, planId: idSchema("Its plan."), timeZone: timeZoneSchema.optional() })
+      .meta({ id: "PutTenant", description: "The tenant as it is to be." }),
+    responses: {
+      200: { description: "The tenant was known and is changed.", body: tenantSchema },
+      201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } },
+    },
     problems: ["NAME_TAKEN"],
   }),
   getTenant: defineRoute({

@@ -112,3 +112,34 @@ test("tells the usage of the current month in the tenant's zone", async () => {
   expect(Date.parse(usage.text("window", "start"))).toBeLessThanOrEqual(Date.now());
   expect(Date.parse(usage.text("window", "end"))).toBeGreaterThan(Date.now());
 });
+
+test("an external id leads to its tenant: the first request creates it, the others change it, also at the same time", async () => {
+  const path = "/v1/tenants/by-external-id/crm%2Fübung 7";
+  expect((await agency.client.get(path)).status).toBe(404);
+  const body = { name: "Linden Spa", planId: PLANS.STARTER };
+  const answers = await Promise.all(Array.from({ length: 8 }, () => agency.client.put(path, body)));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+  expect(new Set(answers.map((answer) => answer.text("id"))).size).toBe(1);
+  const id = answers[0]?.text("id") ?? "";
+  expect(answers.find(({ status }) => status === 201)?.headers.get("location")).toBe(`/v1/tenants/${id}`);
+  const moved = await agency.client.put(path, { name: "Linden Spa & Pool", planId: PLANS.PRO, timeZone: "Europe/Vienna" });
+  expect([moved.status, moved.body]).toEqual([200, expect.objectContaining({ id, name: "Linden Spa & Pool", planId: PLANS.PRO, timeZone: "Europe/Vienna", externalId: "crm/übung 7" })]);
+  expect((await agency.client.put(path, { name: "Linden Spa", planId: PLANS.PRO })).at("timeZone")).toBe("Europe/Vienna");
+  expect((await agency.client.get(path)).at("id")).toBe(id);
+});
+
+test("an external id is the agency's own, and what it puts keeps the rules of tenants", async () => {
+  const path = "/v1/tenants/by-external-id/shared";
+  const own = await agency.client.put(path, { name: "Ours", planId: PLANS.FREE });
+  const foreign = await other.client.put(path, { name: "Theirs", planId: PLANS.FREE });
+  expect([own.status, foreign.status]).toEqual([201, 201]);
+  expect(own.text("id")).not.toBe(foreign.text("id"));
+  expect((await agency.client.get(path)).at("name")).toBe("Ours");
+  await api.createTestTenant(agency, "Has this name");
+  const taken = await agency.client.put(path, { name: "Has this name", planId: PLANS.FREE });
+  expect([taken.status, taken.at("code"), taken.at("issues", 0, "path")]).toEqual([409, "NAME_TAKEN", "/body/name"]);
+  const unknown = await agency.client.put(path, { name: "Ours", planId: uuidV7.next() });
+  expect([unknown.status, unknown.at("issues", 0, "path")]).toEqual([400, "/body/planId"]);
+  const tenant = await api.createTestTenant(agency, "Not an agency");
+  expect((await tenant.client.get(path)).status).toBe(403);
+});
