@@ -118,7 +118,7 @@ test("an external id leads to its tenant: the first request creates it, the othe
   expect((await agency.client.get(path)).status).toBe(404);
   const body = { name: "Linden Spa", planId: PLANS.STARTER };
   const answers = await Promise.all(Array.from({ length: 8 }, () => agency.client.put(path, body)));
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+  expect([answers.filter((answer) => answer.status === 201).length, answers.filter((answer) => answer.status === 200).length]).toEqual([1, 7]);
   expect(new Set(answers.map((answer) => answer.text("id"))).size).toBe(1);
   const id = answers[0]?.text("id") ?? "";
   expect(answers.find(({ status }) => status === 201)?.headers.get("location")).toBe(`/v1/tenants/${id}`);
