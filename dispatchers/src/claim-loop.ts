@@ -13,7 +13,9 @@ export interface ClaimLoopOptions {
   readonly logger: Logger;
   readonly leaseMs: number;
   readonly batch: number;
-  /** Takes what was claimed; the next claim waits for it. What it does not finish is due again when the lease ends. */
+  /** Full batches that are dispatched at one time, while more is due. One unless said. */
+  readonly atOneTime?: number;
+  /** Takes what was claimed. What it does not finish is due again when the lease ends. */
   readonly dispatch: (claimed: readonly ClaimedTrigger[]) => Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export class ClaimLoop {
   readonly #options: ClaimLoopOptions;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
+  #hasFailed = false;
 
   constructor(options: ClaimLoopOptions) {
     this.#options = options;
@@ -46,27 +49,53 @@ export class ClaimLoop {
     this.#loop ??= this.#work();
   }
 
-  /** Claims nothing more; resolves when what was claimed is dispatched. */
+  /** Claims nothing more; resolves when everything that was claimed is dispatched. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
   }
 
   async #work(): Promise<void> {
-    const { clock, logger, kind } = this.#options;
+    const { clock } = this.#options;
+    const running = new Set<Promise<void>>();
     while (!this.#stopping.signal.aborted) {
-      const waitMs = await this.#round().catch((error: unknown) => {
-        logger.error({ err: error, kind }, "dispatch failed; what was claimed is due again when its lease ends");
-        return FAILURE_MS;
+      let waitMs = 0;
+      await this.#guard(async () => {
+        waitMs = await this.#round(running);
       });
+      if (this.#hasFailed) waitMs = FAILURE_MS;
+      this.#hasFailed = false;
       if (waitMs > 0) await clock.sleep(waitMs, this.#stopping.signal).catch(() => undefined);
     }
+    await Promise.all(running);
   }
 
-  /** @returns milliseconds until the next round */
-  async #round(): Promise<number> {
-    if ((await this.tick()) > 0) return 0;
-    const waitMs = await untilNextTrigger(this.#options.system, this.#options.kind);
-    return Math.min(waitMs ?? IDLE_MS_MAX, IDLE_MS_MAX);
+  /**
+   * One claim. While batches are full, the next one is claimed before they are dispatched.
+   * @param running dispatches under way
+   * @returns milliseconds until the next round
+   */
+  async #round(running: Set<Promise<void>>): Promise<number> {
+    const { system, kind, owner, leaseMs, batch, dispatch, atOneTime = 1 } = this.#options;
+    const claimed = await claimTriggers(system, { kind, owner, leaseMs, limit: batch });
+    if (claimed.length === 0) {
+      await Promise.all(running);
+      return Math.min((await untilNextTrigger(system, kind)) ?? IDLE_MS_MAX, IDLE_MS_MAX);
+    }
+    const work: Promise<void> = this.#guard(() => dispatch(claimed)).finally(() => running.delete(work));
+    running.add(work);
+    if (claimed.length < batch) await work;
+    else if (running.size >= atOneTime) await Promise.race(running);
+    return 0;
+  }
+
+  /** Tells a failure, after which the loop waits. */
+  async #guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#options.logger.error({ err: error, kind: this.#options.kind }, "dispatch failed; what was claimed is due again when its lease ends");
+    }
   }
 }

@@ -31,7 +31,7 @@ export function isDispatcherKind(word: string): word is DispatcherKind {
 const STOP_TIMEOUT_MS = 15_000;
 const CLOSE_DEADLINE_MS = 2_000;
 const APP_CONNECTIONS = 6;
-const SYSTEM_CONNECTIONS = 3;
+const SYSTEM_CONNECTIONS = 5;
 
 /**
  * Starts dispatchers of some kinds in this process; resolves when it listens for probes. SIGTERM and SIGINT stop it: it claims nothing more, finishes what it holds, closes its

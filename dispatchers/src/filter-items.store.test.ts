@@ -84,7 +84,7 @@ test("an instant that the filter does not match starts nothing and cancels nothi
   const triggerId = await addSource(owner, await seedWorkflow(owner, GRAPH), "schedule", config);
   const lastAt = new Date(Math.floor((Date.now() - 60_000) / 60_000) * 60_000).toISOString();
   await owner.query("UPDATE trigger_states SET armed_at = $2, cursor = $3 WHERE trigger_id = $1", [triggerId, lastAt, { lastAt }]);
-  await dispatchSchedules(await claim("schedule"), { owner: "one", app, ids: uuidV7, logger });
+  await dispatchSchedules(await claim("schedule"), { owner: "one", app, system, ids: uuidV7, logger });
   const occurrences = await rows("SELECT reason, detail FROM occurrences WHERE trigger_id = $1", triggerId);
   expect(occurrences[0]).toEqual({ reason: "FILTERED", detail: "localTime: startsWith does not hold." });
   expect(new Set(occurrences.map(({ reason }) => reason))).toEqual(new Set(["FILTERED"]));

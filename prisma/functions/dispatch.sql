@@ -29,11 +29,13 @@ BEGIN
         lease_owner = CASE WHEN k.is_live AND NOT s.is_paused THEN p_owner END, lease_until = CASE WHEN k.is_live AND NOT s.is_paused THEN v_until END,
         claimable_at = CASE WHEN k.is_live AND NOT s.is_paused THEN v_until END, next_due_at = CASE WHEN k.is_live AND NOT s.is_paused THEN s.next_due_at END
     FROM known k WHERE s.tenant_id = k.tenant_id AND s.trigger_id = k.trigger_id
-    RETURNING s.tenant_id, s.trigger_id, s.lease_epoch, s.lease_owner, s.cursor, s.armed_at, s.next_due_at, s.failures, s.last_execution_id
+    -- With what is known beside it: to join the two again would compare every row with every row, for nothing tells the planner how many there are.
+    RETURNING s.tenant_id, s.trigger_id, s.lease_epoch, s.lease_owner, s.cursor, s.armed_at, s.next_due_at, s.failures, s.last_execution_id,
+              k.workflow_id, k.config, k.poll_interval_seconds_min, k.sealed_secret
   )
-  SELECT s.tenant_id, s.trigger_id, k.workflow_id, s.lease_epoch, k.config, s.cursor, s.armed_at, s.next_due_at, v_now, s.failures, s.last_execution_id,
-         e.status, k.poll_interval_seconds_min, k.sealed_secret
-  FROM taken s JOIN known k ON k.tenant_id = s.tenant_id AND k.trigger_id = s.trigger_id
+  SELECT s.tenant_id, s.trigger_id, s.workflow_id, s.lease_epoch, s.config, s.cursor, s.armed_at, s.next_due_at, v_now, s.failures, s.last_execution_id,
+         e.status, s.poll_interval_seconds_min, s.sealed_secret
+  FROM taken s
   LEFT JOIN executions e ON e.tenant_id = s.tenant_id AND e.id = s.last_execution_id
   WHERE s.lease_owner IS NOT NULL
   ORDER BY s.next_due_at;

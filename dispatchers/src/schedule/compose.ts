@@ -2,6 +2,9 @@ import { ClaimLoop } from "../claim-loop.ts";
 import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
 import { dispatchSchedules } from "./dispatch-schedules.ts";
 
+/** Batches under way at one time: while one is committed, the next is claimed and decided. */
+const BATCHES_AT_ONE_TIME = 3;
+
 /** The dispatcher of schedules: claims what is due and commits it. */
 export function composeSchedules({ config, owner, app, system, clock, ids, logger }: DispatcherParts): Promise<Dispatcher> {
   return Promise.resolve(
@@ -13,7 +16,8 @@ export function composeSchedules({ config, owner, app, system, clock, ids, logge
       logger,
       leaseMs: config.DISPATCHER_LEASE_MS,
       batch: config.DISPATCHER_BATCH,
-      dispatch: (claimed) => dispatchSchedules(claimed, { owner, app, ids, logger }),
+      atOneTime: BATCHES_AT_ONE_TIME,
+      dispatch: (claimed) => dispatchSchedules(claimed, { owner, app, system, ids, logger }),
     }),
   );
 }

@@ -6,6 +6,7 @@ import { scheduleParamsSchema } from "@fluxo/nodes/trigger-schedule/definition";
 import { scheduleRule, type ScheduleRule } from "@fluxo/nodes/trigger-schedule/rule";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { commitDispatch, type DispatchOutcome, type SeenItem } from "@fluxo/prisma/dispatch/commit";
+import { commitSchedules, isPlain } from "@fluxo/prisma/dispatch/schedule-commit";
 import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import type { Logger } from "@fluxo/runtime/logger";
 import { DateTime } from "luxon";
@@ -17,6 +18,8 @@ export interface ScheduleDispatchOptions {
   readonly owner: string;
   /** Connections of fluxo_app. */
   readonly app: pg.Pool;
+  /** Connections of fluxo_system. */
+  readonly system: pg.Pool;
   readonly ids: IdSource;
   readonly logger: Logger;
 }
@@ -26,14 +29,21 @@ const cursorSchema = z.object({ lastAt: z.iso.datetime(), bufferedAt: z.iso.date
 const BROKEN_MS = 3_600_000;
 
 /**
- * Decides what claimed schedules have due and commits all of it in one statement. Time is the database's, as of the claim. Nothing but PostgreSQL is
- * asked, so a batch is one round trip, however many tenants it touches.
+ * Decides what claimed schedules have due and commits it: what is plain in one statement over all tenants, the rest in another. Time is the database's, as of
+ * the claim. Nothing but PostgreSQL is asked.
  */
 export async function dispatchSchedules(claimed: readonly ClaimedTrigger[], options: ScheduleDispatchOptions): Promise<void> {
-  const { app, owner, ids, logger } = options;
-  const outcomes: DispatchOutcome[] = [];
-  for (const trigger of claimed) outcomes.push(await outcomeOf(trigger, options));
-  const results = await commitDispatch(app, owner, outcomes, ids);
+  const { app, system, owner, ids, logger } = options;
+  const plain: DispatchOutcome[] = [];
+  const others: DispatchOutcome[] = [];
+  for (const trigger of claimed) {
+    const outcome = await outcomeOf(trigger, options);
+    if (isPlain(outcome)) plain.push(outcome);
+    else others.push(outcome);
+  }
+  if (plain.length > 0 && !(await commitSchedules(system, owner, plain, ids))) others.push(...plain);
+  if (others.length === 0) return;
+  const results = await commitDispatch(app, owner, others, ids);
   const lost = results.filter(({ isHeld }) => !isHeld).length;
   if (lost > 0) logger.warn({ lost }, "leases were lost before their schedules were committed; others dispatch them");
 }

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 function loop(by: string, leaseMs = 60_000): ClaimLoop {
-  const dispatch = (claimed: Parameters<typeof dispatchSchedules>[0]): Promise<void> => dispatchSchedules(claimed, { owner: by, app, ids: uuidV7, logger });
+  const dispatch = (claimed: Parameters<typeof dispatchSchedules>[0]): Promise<void> => dispatchSchedules(claimed, { owner: by, app, system, ids: uuidV7, logger });
   return new ClaimLoop({ kind: "schedule", owner: by, system, clock: systemClock, logger, leaseMs, batch: 100, dispatch });
 }
 
@@ -100,7 +100,7 @@ test("a dispatcher that dies after its claim, or is paused past its lease, start
   expect(claimed.map((trigger) => trigger.triggerId)).toContain(triggerId);
   await expect.poll(() => loop("b").tick()).toBeGreaterThan(0);
   const before = await occurrences(triggerId);
-  await dispatchSchedules(claimed, { owner: "zombie", app, ids: uuidV7, logger });
+  await dispatchSchedules(claimed, { owner: "zombie", app, system, ids: uuidV7, logger });
   expect(await occurrences(triggerId)).toEqual(before);
 });
 

@@ -5,11 +5,11 @@ import { SCHEDULES, seedTriggers, windSchedules } from "./seed.ts";
 import type { DispatchStage } from "./stage.ts";
 
 /** Starts per second that are asked for, one after the other, until the lag is over the goal. */
-const RATES = [100, 200, 400, 800] as const;
+const RATES = [100, 400, 1_600, 3_200] as const;
 const LOAD_MS = 12_000;
 const WARM_MS = 3_000;
 /** How long it may take to put the schedules in their places. */
-const WIND_MS = 30_000;
+const WIND_MS = 15_000;
 const LAG_MS_MAX = 2_000;
 const BURST_MS = 20_000;
 const BATCH = 500;
