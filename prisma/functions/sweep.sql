@@ -4,6 +4,7 @@
 --   expired   RUNNING, its lease ran out, and no wake-up was sent since
 --   overdue   WAITING past its resume time, and no wake-up was sent since
 --   outdated  QUEUED longer than its workflow allows, and no wake-up was sent since: the claim that follows blocks it, whether there is a slot or not
+--   parked    parked longer than its plan allows, and no wake-up was sent since: the claim that follows blocks it
 --   child     WAITING for a sub-workflow that ended, whose settle could not lock it
 -- An execution that still has an entry in the outbox is left to the relay, and takes no place of the limit. One that somebody changed after it was seen as due (another sweep woke
 -- it, a worker took it) is left alone: its lock is had only after that commit, and the look into the outbox is older. Out: how many of each kind.
@@ -39,6 +40,10 @@ BEGIN
     UNION ALL
     (SELECT e.tenant_id, e.id, e.xmin, 'outdated' FROM executions e
      WHERE e.status = 'QUEUED' AND e.expires_at < v_now AND (e.released_at IS NULL OR e.released_at < e.expires_at OR e.released_at < v_stale)
+       AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
+    UNION ALL
+    (SELECT e.tenant_id, e.id, e.xmin, 'parked' FROM executions e
+     WHERE e.reason = 'QUOTA' AND e.park_expires_at < v_now AND (e.released_at IS NULL OR e.released_at < e.park_expires_at OR e.released_at < v_stale)
        AND NOT EXISTS (SELECT FROM outbox o WHERE o.tenant_id = e.tenant_id AND o.execution_id = e.id) LIMIT p_limit)
     UNION ALL
     (SELECT e.tenant_id, e.id, e.xmin, 'child' FROM executions c JOIN executions e ON e.tenant_id = c.tenant_id AND e.id = c.parent_execution_id

@@ -1,5 +1,6 @@
 import type { Clock } from "@fluxo/core/ports/clock";
 import { forgetExpired } from "@fluxo/prisma/executions/memory";
+import { drainParked } from "@fluxo/prisma/relay/drain";
 import { sweep, type SweepKind } from "@fluxo/prisma/relay/sweep";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SystemDb } from "./relay.ts";
@@ -18,13 +19,15 @@ export interface SweeperOptions {
 
 const LIMIT = 500;
 const INTERVAL_MS = 2_000;
+/** Tenants whose parked executions one sweep looks at. */
+const DRAIN_TENANTS_MAX = 500;
 
 /** What nodes remember is forgotten in portions: so many rows of a table, this often, or at once again when there is more. */
 const FORGET_LIMIT = 5_000;
 const FORGET_INTERVAL_MS = 60_000;
 
 /**
- * Orders wake-ups for executions that should have moved and did not, again and again. Several sweepers do no harm: each row is woken once, under its
+ * Orders wake-ups for executions that should have moved and did not, and calls out parked ones that there is room for again, again and again. Several sweepers do no harm: each row is woken once, under its
  * lock. The wake-ups go through the outbox, which wakes the relay.
  */
 export class Sweeper {
@@ -47,6 +50,8 @@ export class Sweeper {
       logger.info({ kind, count }, "executions were woken");
       onWoken?.(kind, count);
     }
+    const called = await drainParked(db, DRAIN_TENANTS_MAX);
+    if (called > 0) logger.info({ count: called }, "parked executions were called out");
     return total;
   }
 

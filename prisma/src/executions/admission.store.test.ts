@@ -107,15 +107,11 @@ test("tenants do not wait for each other's slots, and one claim for two tenants'
   expect((await claimExecutions(app, { ...request, tenantId: b.tenantId, executionIds: [ofB] })).claimed).toHaveLength(1);
 });
 
-/** The month's window as `fluxo_claim` computes it, for many instants and zones in one statement: the assignments of the function itself. */
+/** The month's window as admission computes it, for many instants and zones in one statement. */
 async function windowsOf(cases: readonly (readonly [zone: string, instant: Date])[]): Promise<{ start: Date; end: Date }[]> {
-  const { rows: functions } = await owner.query<{ source: string }>("SELECT prosrc AS source FROM pg_proc WHERE proname = 'fluxo_claim'");
-  const expressionOf = (variable: string): string => {
-    const [, expression = ""] = new RegExp(`${variable} := (.*);`).exec(functions[0]?.source ?? "") ?? [];
-    return expression.replaceAll("v_now", "c.instant").replaceAll("v_tenant.time_zone", "c.zone");
-  };
   const { rows } = await owner.query<{ start: Date; end: Date }>(
-    `SELECT ${expressionOf("v_window_start")} AS start, ${expressionOf("v_window_end")} AS end FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS c(zone, instant, ordinal) ORDER BY c.ordinal`,
+    `SELECT w.starts_at AS start, w.ends_at AS end
+     FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS c(zone, instant, ordinal) CROSS JOIN LATERAL fluxo_month_window(c.instant, c.zone) w ORDER BY c.ordinal`,
     [cases.map(([zone]) => zone), cases.map(([, instant]) => instant)],
   );
   return rows;

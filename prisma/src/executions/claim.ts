@@ -44,6 +44,8 @@ export interface ClaimedExecution {
 export interface ClaimResult {
   readonly claimed: readonly ClaimedExecution[];
   readonly blocked: readonly { readonly executionId: string; readonly reason: BlockCode }[];
+  /** Held back because the quota is used up: WAITING, until there is room again. */
+  readonly parked: readonly string[];
   /** Waiting for a concurrency slot: the next settle of the tenant wakes them. */
   readonly starved: readonly string[];
   /** Not ours to run: taken by another, not due, or ended. */
@@ -63,7 +65,7 @@ export interface ClaimRequest {
 
 interface ClaimRow {
   execution_id: string;
-  outcome: "claimed" | "blocked" | "starved" | "skipped";
+  outcome: "claimed" | "blocked" | "parked" | "starved" | "skipped";
   reason: BlockCode | null;
   epoch: number;
   version_id: string;
@@ -104,6 +106,7 @@ export async function claimExecutions(db: pg.Pool, request: ClaimRequest): Promi
       journal: row.journal ?? [],
     })),
     blocked: of("blocked").flatMap((row) => (row.reason === null ? [] : [{ executionId: row.execution_id, reason: row.reason }])),
+    parked: of("parked").map((row) => row.execution_id),
     starved: of("starved").map((row) => row.execution_id),
     skipped: of("skipped").map((row) => row.execution_id),
   };

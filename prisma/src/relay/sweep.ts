@@ -1,7 +1,7 @@
 import type pg from "pg";
 
 /** Why an execution was woken: see functions/sweep.sql. */
-export type SweepKind = "queued" | "starved" | "expired" | "overdue" | "outdated" | "child";
+export type SweepKind = "queued" | "starved" | "expired" | "overdue" | "outdated" | "parked" | "child";
 
 /**
  * Orders wake-ups for executions that should have moved and did not.

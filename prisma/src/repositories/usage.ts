@@ -15,10 +15,8 @@ export interface UsageRecord {
 /** By the window and the clock that admission uses (`fluxo_claim`). @param db of the tenant @returns undefined when there is no such tenant */
 export async function findUsage(db: ScopedDb, tenantId: string): Promise<UsageRecord | undefined> {
   const rows = await db.$queryRaw<UsageRecord[]>`
-    WITH tenant AS (
-      SELECT t.id, t.plan_id, date_trunc('month', now() AT TIME ZONE t.time_zone) AS month, t.time_zone FROM tenants t WHERE t.id = ${tenantId}::uuid
-    ), bounds AS (
-      SELECT id, plan_id, month AT TIME ZONE time_zone AS window_start, (month + interval '1 month') AT TIME ZONE time_zone AS window_end FROM tenant
+    WITH bounds AS (
+      SELECT t.id, t.plan_id, w.starts_at AS window_start, w.ends_at AS window_end FROM tenants t CROSS JOIN LATERAL fluxo_month_window(now(), t.time_zone) w WHERE t.id = ${tenantId}::uuid
     )
     SELECT b.plan_id AS "planId", b.window_start AS "windowStart", b.window_end AS "windowEnd", p.executions_per_month AS "limit",
            coalesce(u.used, 0) AS "used", coalesce(u.reserved, 0) AS "reserved", coalesce(s.used, 0) AS "running", p.concurrency_max AS "concurrencyMax"

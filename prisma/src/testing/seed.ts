@@ -32,15 +32,24 @@ export interface PlanLimits {
   readonly nodesMax?: number;
   readonly tierRank?: number;
   readonly weight?: number;
+  /** Absent: REJECT. */
+  readonly park?: { readonly hours?: number; readonly perMinute?: number };
+  readonly alertPercents?: readonly number[];
+  readonly nodeTypes?: { readonly allowed?: readonly string[]; readonly denied?: readonly string[] };
 }
 
 /** Writes a plan of the operator's. Returns its id. */
 export async function addPlan(owner: pg.Pool, limits: PlanLimits): Promise<string> {
   const planId = randomUUID();
   await owner.query(
-    `INSERT INTO plans (id, code, name, tier_rank, executions_per_month, nodes_per_workflow_max, concurrency_max, concurrency_class, weight)
-     VALUES ($1::uuid, $1::text, 'Test', $2, $3, $4, $5, 'small', $6)`,
-    [planId, limits.tierRank ?? 3, limits.executionsPerMonth, limits.nodesMax ?? 100, limits.concurrencyMax, limits.weight ?? 1],
+    `INSERT INTO plans (id, code, name, tier_rank, executions_per_month, nodes_per_workflow_max, concurrency_max, concurrency_class, weight,
+                        over_quota, park_hours_max, drain_per_minute, alert_percents, node_types_allowed, node_types_denied)
+     VALUES ($1::uuid, $1::text, 'Test', $2, $3, $4, $5, 'small', $6, $7, $8, $9, $10, $11, $12)`,
+    [
+      ...[planId, limits.tierRank ?? 3, limits.executionsPerMonth, limits.nodesMax ?? 100, limits.concurrencyMax, limits.weight ?? 1],
+      ...[limits.park === undefined ? "REJECT" : "PARK", limits.park?.hours ?? 24, limits.park?.perMinute ?? 120],
+      ...[limits.alertPercents ?? [80, 100], limits.nodeTypes?.allowed ?? [], limits.nodeTypes?.denied ?? []],
+    ],
   );
   return planId;
 }

@@ -92,7 +92,7 @@ test("a chain runs to its end, in constant statements: claim, one per ready set,
   const [warm, id] = (await queueExecutions(app, workflow, [{ n: 1 }, { n: 7 }])) as [string, string];
   await engine.claimAndRun(workflow.tenantId, [warm]);
   statements = 0;
-  expect(await engine.claimAndRun(workflow.tenantId, [id])).toEqual({ claimed: 1, blocked: 0, skipped: 0, starved: 0 });
+  expect(await engine.claimAndRun(workflow.tenantId, [id])).toEqual({ claimed: 1, blocked: 0, parked: 0, skipped: 0, starved: 0 });
   expect(statements).toBe(1 + 5 + 1);
   expect(await execution(id)).toMatchObject({ status: "SUCCESS", output: { results: { last: { n: 7 } }, failures: [] }, lease_epoch: 1 });
   expect((await journal(id)).map(({ node_id, status }) => [node_id, status])).toEqual(["start", "a", "b", "c", "d"].map((nodeId) => [nodeId, "SUCCESS"]));
@@ -125,7 +125,7 @@ test("more executions than slots: all of them run, never more at once than the p
   const workflow = await seedWorkflow(owner, graph, PLAN.FREE);
   const { engine } = createWorker("w5");
   const ids = await queueExecutions(app, workflow, Array.from({ length: 8 }, () => ({})));
-  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 8, blocked: 0, skipped: 0, starved: 0 });
+  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 8, blocked: 0, parked: 0, skipped: 0, starved: 0 });
   const { rows } = await owner.query<{ most: number; used: number }>(
     `SELECT (SELECT max(n) FROM (SELECT (SELECT count(*) FROM executions o WHERE o.tenant_id = e.tenant_id AND o.started_at <= e.started_at AND o.completed_at > e.started_at) AS n
        FROM executions e WHERE e.tenant_id = $1) x)::int AS most, (SELECT used FROM concurrency_slots WHERE tenant_id = $1) AS used`,

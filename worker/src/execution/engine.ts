@@ -37,6 +37,8 @@ export interface EngineOptions {
 export interface BatchReport {
   readonly claimed: number;
   readonly blocked: number;
+  /** Held back because the quota is used up. */
+  readonly parked: number;
   readonly skipped: number;
   /** Without a slot when the call ended; the next settle of the tenant wakes them. */
   readonly starved: number;
@@ -74,7 +76,7 @@ export class Engine {
    */
   async claimAndRun(tenantId: string, executionIds: readonly string[]): Promise<BatchReport> {
     if (this.#isStopping) throw new EngineStoppingError();
-    const report = { claimed: 0, blocked: 0, skipped: 0, starved: 0 };
+    const report = { claimed: 0, blocked: 0, parked: 0, skipped: 0, starved: 0 };
     const running = new Set<Promise<void>>();
     const asked = [...new Set(executionIds)];
     let open = asked.filter((executionId) => !this.#ended.has(executionId));
@@ -82,12 +84,14 @@ export class Engine {
     for (;;) {
       if (open.length > 0 && !this.#isStopping) {
         const claimBegunMs = performance.now();
-        const { claimed, blocked, skipped, starved } = await this.#options.store.claim(tenantId, open, true);
+        const { claimed, blocked, parked, skipped, starved } = await this.#options.store.claim(tenantId, open, true);
         report.claimed += claimed.length;
         report.blocked += blocked.length;
+        report.parked += parked.length;
         report.skipped += skipped.length;
         if (blocked.length > 0) this.#options.announce(blocked.map(({ executionId }) => executionId));
         for (const { executionId, reason } of blocked) this.#tell({ tenantId, executionId }, "BLOCKED", reason);
+        for (const executionId of parked) this.#tell({ tenantId, executionId }, "WAITING", "QUOTA");
         for (const run of await this.#start(tenantId, claimed, claimBegunMs)) {
           running.add(run);
           void run.then(() => running.delete(run));

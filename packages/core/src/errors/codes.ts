@@ -75,7 +75,9 @@ export const ERROR_CODES = {
   QUOTA_EXCEEDED: { http: 429, audience: "tenant", title: "The plan's executions of this window are used up." },
   NODE_NOT_IN_PLAN: { http: 409, audience: "tenant", title: "The workflow uses a node type that the plan does not include." },
   QUEUE_TTL_EXPIRED: { http: 409, audience: "tenant", title: "The execution waited in the queue longer than its workflow allows." },
+  QUOTA_PARK_EXPIRED: { http: 429, audience: "tenant", title: "The execution was parked for longer than the plan allows, because its executions were used up." },
   TOO_MANY_NODES: { http: 409, audience: "tenant", title: "The workflow has more nodes than the plan allows." },
+  TOO_MANY_WORKFLOWS: { http: 409, audience: "tenant", title: "More workflows are active than the plan allows." },
 
   // Why a node or an execution failed
   TEMPLATE_REFERENCE_MISSING: { audience: "tenant", title: "A template names a value that is not there." },
@@ -122,4 +124,4 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export type RequestErrorCode = { [C in ErrorCode]: (typeof ERROR_CODES)[C] extends { http: number } ? C : never }[ErrorCode];
 
 /** Codes with which enforcement blocks an execution. */
-export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES" | "QUEUE_TTL_EXPIRED";
+export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "QUOTA_PARK_EXPIRED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES" | "TOO_MANY_WORKFLOWS" | "QUEUE_TTL_EXPIRED";

@@ -39,7 +39,7 @@ function expectSame(model: StatusModel, seen: Observation): void {
   expect(seen.executions).toEqual(expected);
   const outbox = model.outbox.map(({ eventId, isTimer, claimedBy }) => ({ eventId, isTimer, claimedBy }));
   expect(seen.outbox.toSorted(byEvent)).toEqual(outbox.toSorted(byEvent));
-  expect({ slots: seen.slots, usage: seen.usage }).toEqual({ slots: model.used, usage: model.usage });
+  expect({ slots: seen.slots, usage: seen.usage, isParking: seen.isParking }).toEqual({ slots: model.used, usage: model.usage, isParking: model.drainAt !== null });
 }
 
 /** What holds whatever the model says. */
@@ -63,10 +63,10 @@ function expectInvariants(model: StatusModel, world: StatusWorld, seen: Observat
 }
 
 /** An event on its way, or something that the sweep looks for. */
-function hasWaker(execution: Observation["executions"][number], { outbox }: Observation): boolean {
+function hasWaker(execution: Observation["executions"][number], { outbox, isParking }: Observation): boolean {
   if (execution.isEnded || outbox.some(({ eventId }) => eventId.startsWith(execution.id))) return true;
   if (execution.status === "RUNNING") return execution.isLeased;
-  if (execution.status === "WAITING") return execution.isTimed;
+  if (execution.status === "WAITING") return execution.isTimed || (execution.reason === "QUOTA" && isParking);
   return execution.isReleased || execution.isStarved;
 }
 
@@ -107,8 +107,8 @@ const claims = fc
         const { claimed, ...rest } = await world.claim(owner, ids, keep);
         const summary = ({ id, epoch, isCancelRequested }: ModelExecution): object => ({ id, epoch, isCanceled: isCancelRequested });
         expect(claimed.map(({ executionId, epoch, isCanceled }) => ({ id: executionId, epoch, isCanceled })).toSorted(byId)).toEqual(expected.claimed.map(summary).toSorted(byId));
-        expect({ blocked: rest.blocked.toSorted(byExecution), starved: rest.starved.toSorted(), skipped: rest.skipped.toSorted() }).toEqual({
-          ...{ blocked: expected.blocked.toSorted(byExecution), starved: expected.starved.toSorted(), skipped: expected.skipped.toSorted() },
+        expect({ blocked: rest.blocked.toSorted(byExecution), parked: rest.parked.toSorted(), starved: rest.starved.toSorted(), skipped: rest.skipped.toSorted() }).toEqual({
+          ...{ blocked: expected.blocked.toSorted(byExecution), parked: expected.parked.toSorted(), starved: expected.starved.toSorted(), skipped: expected.skipped.toSorted() },
         });
       },
       hasExecutions,
@@ -232,7 +232,8 @@ const cancels = fc.nat(20).map((index) =>
 const changes = fc
   .oneof(
     fc.record({ concurrencyMax: fc.integer({ min: 1, max: 4 }) }),
-    fc.record({ executionsPerMonth: fc.constantFrom(0, 3, 100, 100) }),
+    fc.record({ executionsPerMonth: fc.constantFrom(0, 3, 3, 100) }),
+    fc.record({ parks: fc.constantFrom(true, true, true, false) }),
     fc.record({ nodesMax: fc.constantFrom(4, 10, 10) }),
     fc.record({ tierRank: fc.constantFrom(0, 2, 2) }),
     fc.record({ isTenantActive: fc.constantFrom(true, true, false) }),
@@ -260,6 +261,12 @@ const sweeps = fc.constant(
   }),
 );
 
+const drains = fc.boolean().map((isAsked) =>
+  command(isAsked ? "drain, as asked" : "drain what is due", async (model, world) => {
+    expect(await world.drainParked(isAsked)).toBe(model.drain(isAsked));
+  }),
+);
+
 const relayClaims = fc.record({ owner: fc.constantFrom("relay-a", "relay-b"), limit: fc.integer({ min: 1, max: 4 }), outstanding: fc.integer({ min: 1, max: 4 }) }).map(({ owner, limit, outstanding }) =>
   command(`${owner} claims ${limit}, at most ${outstanding} outstanding`, async (model, world) => {
     const { count, among } = model.relayable(limit, outstanding);
@@ -283,5 +290,5 @@ const relaySends = fc.constantFrom("relay-a", "relay-b").map((owner) =>
 export const statusCommands: fc.Arbitrary<StatusCommand>[] = [
   ...[intakes, intakes, intakes, claims, claims, claims, claims, settlements, settlements, settlements, settlements, settlements, records, heartbeats],
   ...[engineStarts, engineStarts, engineStarts, engineStarts, engineStarts, engineAnswers, engineAnswers, engineAnswers, engineAnswers, engineAnswers, engineBeats],
-  ...[cancels, cancels, changes, changes, passes, passes, passes, sweeps, sweeps, relayClaims, relayClaims, relaySends],
+  ...[cancels, cancels, changes, changes, passes, passes, passes, sweeps, sweeps, drains, relayClaims, relayClaims, relaySends],
 ];

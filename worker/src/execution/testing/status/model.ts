@@ -6,6 +6,8 @@ export const STALE = 25;
 export const RELAY_LEASE = 15;
 export const DELAY = 35;
 export const BACKOFF = 45;
+/** Longest time in the parking lot; one execution a minute is called out of it. */
+export const PARK = 60;
 
 /** Everything that one run of commands may have in its tenant. */
 export interface ModelExecution {
@@ -19,6 +21,7 @@ export interface ModelExecution {
   resumeAt: number | null;
   releasedAt: number | null;
   starvedAt: number | null;
+  parkExpiresAt: number | null;
   wakeCount: number;
   isCancelRequested: boolean;
   /** It was claimed once: it counts against the quota, first as reserved, in the end as used. */
@@ -52,6 +55,7 @@ export type ModelSettlement = { readonly status: "SUCCESS" | "FAILED" | "CANCELE
 export interface ModelClaim {
   readonly claimed: readonly ModelExecution[];
   readonly blocked: readonly { readonly executionId: string; readonly reason: string }[];
+  readonly parked: readonly string[];
   readonly starved: readonly string[];
   readonly skipped: readonly string[];
 }
@@ -62,12 +66,15 @@ type ClaimKind = "start" | "resume" | "takeover";
 export class StatusModel {
   now = 0;
   isTenantActive = true;
-  plan = { concurrencyMax: 2, executionsPerMonth: 100, nodesMax: 10, tierRank: 2 };
+  plan = { concurrencyMax: 2, executionsPerMonth: 3, nodesMax: 10, tierRank: 2, parks: true };
   readonly workflows: readonly ModelWorkflow[];
   readonly executions: ModelExecution[] = [];
   readonly occurrences = new Map<string, ModelOccurrence>();
   outbox: ModelOutboxEntry[] = [];
   used = 0;
+  /** When parked executions are looked at next, and when one was called out last. */
+  drainAt: number | null = null;
+  drainedAt: number | null = null;
   usage = { reserved: 0, used: 0 };
 
   constructor(workflows: readonly ModelWorkflow[]) {
@@ -80,7 +87,7 @@ export class StatusModel {
     const id = item.executionId;
     this.occurrences.set(`${item.workflow} ${item.key}`, { executionId: id, fingerprint: item.fingerprint });
     this.executions.push({
-      ...{ id, workflow: item.workflow, status: "QUEUED", reason: null, epoch: 0, owner: null, leaseUntil: null, resumeAt: null, releasedAt: null, starvedAt: null },
+      ...{ id, workflow: item.workflow, status: "QUEUED", reason: null, epoch: 0, owner: null, leaseUntil: null, resumeAt: null, releasedAt: null, starvedAt: null, parkExpiresAt: null },
       ...{ wakeCount: 0, isCancelRequested: false, isAdmitted: false, isPaused: false },
     });
     this.#send(id, id, false);
@@ -88,16 +95,27 @@ export class StatusModel {
   }
 
   claim(owner: string, ids: readonly string[], keepStarved: boolean): ModelClaim {
-    const result = { claimed: [] as ModelExecution[], blocked: [] as { executionId: string; reason: string }[], starved: [] as ModelExecution[], skipped: [] as string[] };
+    const result = { claimed: [] as ModelExecution[], blocked: [] as { executionId: string; reason: string }[], parked: [] as string[], starved: [] as ModelExecution[], skipped: [] as string[] };
+    const promised = this.#lot(true).filter(({ id }) => !ids.includes(id)).length;
+    let hasParked = this.#lot(false).length > 0;
     for (const execution of this.#inClaimOrder(ids)) {
       const kind = this.#claimKind(execution);
-      const refusal = kind === "start" ? this.#refusal(execution) : undefined;
+      const refusal = kind === "start" ? this.#refusal(execution, promised, hasParked) : undefined;
       if (kind === undefined) result.skipped.push(execution.id);
+      else if (refusal === "QUOTA") {
+        hasParked = true;
+        result.parked.push(execution.id);
+      }
       else if (refusal !== undefined) result.blocked.push({ executionId: execution.id, reason: refusal });
       else if (kind !== "takeover" && this.used >= this.plan.concurrencyMax) result.starved.push(execution);
       else result.claimed.push(this.#lease(execution, kind, owner));
     }
-    for (const { executionId, reason } of result.blocked) Object.assign(this.get(executionId), { status: "BLOCKED", reason, starvedAt: null });
+    for (const { executionId, reason } of result.blocked) Object.assign(this.get(executionId), { status: "BLOCKED", reason, resumeAt: null, starvedAt: null });
+    for (const id of result.parked) {
+      const execution = this.get(id);
+      Object.assign(execution, { status: "WAITING", reason: "QUOTA", resumeAt: null, starvedAt: null, parkExpiresAt: execution.parkExpiresAt ?? this.now + PARK });
+      this.drainAt ??= this.now + 1;
+    }
     if (!keepStarved || result.claimed.length === 0) for (const execution of result.starved) execution.starvedAt ??= this.now;
     return { ...result, starved: result.starved.map(({ id }) => id) };
   }
@@ -144,6 +162,21 @@ export class StatusModel {
     return { status: execution.status, isRequested: execution.status === "RUNNING" };
   }
 
+  /** Calls out the first of the parked executions, if there is room in the quota and the last one was called out a minute ago. @returns how many were */
+  drain(isAsked: boolean): number {
+    if (this.drainAt === null || (this.drainAt > this.now && !isAsked)) return 0;
+    const called = this.#lot(true).length;
+    const room = this.plan.executionsPerMonth - this.usage.used - this.usage.reserved - called;
+    const [next] = room > 0 && (this.drainedAt === null || this.drainedAt + 1 <= this.now) ? this.#lot(false) : [];
+    if (next !== undefined) {
+      Object.assign(next, { resumeAt: this.now, wakeCount: next.wakeCount + 1, releasedAt: null });
+      this.#send(next.id, `${next.id}:${next.wakeCount}`, false);
+      this.drainedAt = this.now;
+    }
+    this.drainAt = this.#lot(false).length > 0 || this.#lot(true).length > 0 ? this.now + 1 : null;
+    return next === undefined ? 0 : 1;
+  }
+
   /** @returns the ids that were woken */
   sweep(): string[] {
     const due = this.executions.filter((execution) => this.#isDue(execution) && this.outbox.every(({ executionId }) => executionId !== execution.id));
@@ -184,19 +217,31 @@ export class StatusModel {
     return this.executions.filter(({ id }) => ids.includes(id)).toSorted((left, right) => rankOf(left) - rankOf(right));
   }
 
-  #claimKind({ status, resumeAt, leaseUntil }: ModelExecution): ClaimKind | undefined {
+  /** The parked executions that were called out, or that were not, in their order. */
+  #lot(isCalled: boolean): ModelExecution[] {
+    return this.executions.filter(({ reason, resumeAt }) => reason === "QUOTA" && (resumeAt !== null) === isCalled);
+  }
+
+  #claimKind({ status, reason, resumeAt, leaseUntil, parkExpiresAt }: ModelExecution): ClaimKind | undefined {
     if (status === "QUEUED") return "start";
+    if (reason === "QUOTA") return (resumeAt !== null && resumeAt <= this.now) || (parkExpiresAt !== null && parkExpiresAt <= this.now) ? "start" : undefined;
     if (status === "WAITING" && resumeAt !== null && resumeAt <= this.now) return "resume";
     return status === "RUNNING" && leaseUntil !== null && leaseUntil < this.now ? "takeover" : undefined;
   }
 
-  #refusal(execution: ModelExecution): string | undefined {
+  /** `QUOTA`: it is to be parked. */
+  #refusal(execution: ModelExecution, promised: number, hasParked: boolean): string | undefined {
     const workflow = this.workflows[execution.workflow];
+    const isCalled = execution.status === "WAITING";
+    if (isCalled && execution.parkExpiresAt !== null && execution.parkExpiresAt <= this.now) return "QUOTA_PARK_EXPIRED";
     if (!this.isTenantActive) return "TENANT_SUSPENDED";
     if (workflow?.isActive !== true) return "WORKFLOW_INACTIVE";
     if (workflow.nodeCount > this.plan.nodesMax) return "TOO_MANY_NODES";
     if (workflow.needsTier > this.plan.tierRank) return "NODE_NOT_IN_PLAN";
-    return this.usage.used + this.usage.reserved >= this.plan.executionsPerMonth ? "QUOTA_EXCEEDED" : undefined;
+    if (this.plan.parks && hasParked && !isCalled) return "QUOTA";
+    const room = this.plan.executionsPerMonth - this.usage.used - this.usage.reserved - (isCalled ? 0 : promised);
+    if (room > 0) return undefined;
+    return this.plan.parks ? "QUOTA" : "QUOTA_EXCEEDED";
   }
 
   #lease(execution: ModelExecution, kind: ClaimKind, owner: string): ModelExecution {
@@ -215,11 +260,12 @@ export class StatusModel {
     this.usage.used += 1;
   }
 
-  #isDue({ status, releasedAt, starvedAt, leaseUntil, resumeAt }: ModelExecution): boolean {
+  #isDue({ status, reason, releasedAt, starvedAt, leaseUntil, resumeAt, parkExpiresAt }: ModelExecution): boolean {
     const isStale = (instant: number | null): boolean => instant !== null && instant < this.now - STALE;
     const isUnheard = (due: number | null): boolean => due !== null && due < this.now && (releasedAt === null || releasedAt < due || isStale(releasedAt));
     if (isStale(starvedAt) && this.used < this.plan.concurrencyMax) return true;
     if (status === "QUEUED") return starvedAt === null && isStale(releasedAt);
+    if (reason === "QUOTA" && isUnheard(parkExpiresAt)) return true;
     return (status === "RUNNING" && isUnheard(leaseUntil)) || (status === "WAITING" && isUnheard(resumeAt));
   }
 

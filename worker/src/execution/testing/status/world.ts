@@ -8,6 +8,7 @@ import { recordNodes } from "@fluxo/prisma/executions/journal";
 import { extendLeases, type HeldLease } from "@fluxo/prisma/executions/leases";
 import { settleExecutions, type Settlement } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { drainParked } from "@fluxo/prisma/relay/drain";
 import { claimOutbox, markSent, type OutboxEntry } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { addPlan, addWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
@@ -19,7 +20,7 @@ import { Engine } from "../../engine.ts";
 import { createExecutionStore } from "../../execution-store.ts";
 import { LeaseKeeper } from "../../lease-keeper.ts";
 import { Gate, type HeldRequest } from "./gate.ts";
-import { BACKOFF, DELAY, LEASE, RELAY_LEASE, STALE, type ModelSettlement, type StatusModel } from "./model.ts";
+import { BACKOFF, DELAY, LEASE, PARK, RELAY_LEASE, STALE, type ModelSettlement, type StatusModel } from "./model.ts";
 import { createNodePorts } from "../../../node-ports/node-ports.ts";
 
 const MINUTE_MS = 60_000;
@@ -103,7 +104,8 @@ export class StatusWorld {
 
   /** A tenant with a plan of its own. @param run counts the runs of the test; ids of executions follow from it */
   static async create(pools: Pools, run: number, plan: StatusModel["plan"]): Promise<StatusWorld> {
-    const [agencyId, tenantId, planId] = [randomUUID(), randomUUID(), await addPlan(pools.owner, plan)];
+    const [agencyId, tenantId, planId] = [randomUUID(), randomUUID(), await addPlan(pools.owner, { ...plan, park: { hours: PARK / 60, perMinute: 1 } })];
+    await pools.owner.query("UPDATE plans SET over_quota = $2 WHERE id = $1", [planId, plan.parks ? "PARK" : "REJECT"]);
     await pools.owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
     await pools.owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, 'Tenant')", [tenantId, agencyId, planId]);
     const workflows = [await addWorkflow(pools.owner, tenantId, graphOf(false)), await addWorkflow(pools.owner, tenantId, graphOf(true))];
@@ -188,6 +190,13 @@ export class StatusWorld {
     return [...woken.values()].reduce((sum, count) => sum + count, 0);
   }
 
+  /** @returns how many parked executions were called out */
+  async drainParked(isAsked: boolean): Promise<number> {
+    if (!isAsked) return drainParked(this.#pools.system, ALL);
+    const { rows } = await this.#pools.app.query<{ called: number }>("SELECT fluxo_drain($1, true) AS called", [this.#tenantId]);
+    return rows[0]?.called ?? 0;
+  }
+
   async relayClaim(owner: string, limit: number, outstandingMax: number): Promise<readonly OutboxEntry[]> {
     const entries = await claimOutbox(this.#pools.system, { owner, limit, leaseMs: RELAY_LEASE * MINUTE_MS, outstandingMax });
     this.relayed.set(owner, [...(this.relayed.get(owner) ?? []), ...entries]);
@@ -200,12 +209,13 @@ export class StatusWorld {
 
   async configure({ plan, isTenantActive, workflows }: Pick<StatusModel, "plan" | "isTenantActive" | "workflows">): Promise<void> {
     const { owner } = this.#pools;
-    await owner.query("UPDATE plans SET concurrency_max = $2, executions_per_month = $3, nodes_per_workflow_max = $4, tier_rank = $5 WHERE id = $1", [
+    await owner.query("UPDATE plans SET concurrency_max = $2, executions_per_month = $3, nodes_per_workflow_max = $4, tier_rank = $5, over_quota = $6 WHERE id = $1", [
       this.#planId,
       plan.concurrencyMax,
       plan.executionsPerMonth,
       plan.nodesMax,
       plan.tierRank,
+      plan.parks ? "PARK" : "REJECT",
     ]);
     await owner.query("UPDATE tenants SET status = $2 WHERE id = $1", [this.#tenantId, isTenantActive ? "ACTIVE" : "SUSPENDED"]);
     for (const [index, { isActive }] of workflows.entries()) await owner.query("UPDATE workflows SET is_active = $2 WHERE id = $1", [this.#workflows[index]?.workflowId, isActive]);
@@ -216,10 +226,11 @@ export class StatusWorld {
     const values = [this.#tenantId, minutes];
     await this.#pools.owner.query(
       `UPDATE executions SET lease_until = lease_until - make_interval(mins => $2), resume_at = resume_at - make_interval(mins => $2), released_at = released_at - make_interval(mins => $2),
-              starved_at = starved_at - make_interval(mins => $2), updated_at = updated_at - make_interval(mins => $2) WHERE tenant_id = $1 AND completed_at IS NULL`,
+              starved_at = starved_at - make_interval(mins => $2), park_expires_at = park_expires_at - make_interval(mins => $2), updated_at = updated_at - make_interval(mins => $2) WHERE tenant_id = $1 AND completed_at IS NULL`,
       values,
     );
     await this.#pools.owner.query("UPDATE outbox SET claimed_until = claimed_until - make_interval(mins => $2), deliver_at = deliver_at - make_interval(mins => $2) WHERE tenant_id = $1", values);
+    await this.#pools.owner.query("UPDATE concurrency_slots SET drain_at = drain_at - make_interval(mins => $2), drained_at = drained_at - make_interval(mins => $2) WHERE tenant_id = $1", values);
     await this.#pools.owner.query("UPDATE node_executions SET resume_at = resume_at - make_interval(mins => $2) WHERE tenant_id = $1 AND resume_at IS NOT NULL", values);
   }
 
@@ -234,6 +245,7 @@ export class StatusWorld {
          (SELECT coalesce(json_agg(execution_id ORDER BY execution_id), '[]') FROM reservations WHERE tenant_id = $1) AS reservations,
          (SELECT json_build_object('reserved', coalesce(sum(reserved), 0), 'used', coalesce(sum(used), 0)) FROM usage_windows WHERE tenant_id = $1) AS usage,
          coalesce((SELECT used FROM concurrency_slots WHERE tenant_id = $1), 0) AS slots,
+         EXISTS (SELECT FROM concurrency_slots WHERE tenant_id = $1 AND drain_at IS NOT NULL) AS "isParking",
          (SELECT coalesce(json_agg(json_build_array(before, after) ORDER BY seq), '[]') FROM status_log WHERE tenant_id = $1) AS arrows,
          (SELECT coalesce(json_object_agg(id, to_jsonb(e) - 'inngest_event_id' - 'released_at'), '{}') FROM executions e WHERE tenant_id = $1 AND completed_at IS NOT NULL) AS ended`,
       [this.#tenantId],
@@ -252,6 +264,7 @@ export class StatusWorld {
     for (let round = 0; round < DRAIN_ROUNDS_MAX && (await this.#open()).length > 0; round += 1) {
       await this.pass(LEASE + DELAY + BACKOFF);
       await this.sweep();
+      await this.drainParked(false);
       const entries = await claimOutbox(this.#pools.system, { owner: "drain", limit: ALL, leaseMs: RELAY_LEASE * MINUTE_MS, outstandingMax: ALL });
       await markSent(this.#pools.system, "drain", entries);
       const { claimed } = await this.claim("drain", [...new Set(entries.map(({ executionId }) => executionId))], false);
@@ -267,6 +280,7 @@ export class StatusWorld {
     for (const run of this.runs) run.held.answer({ status: 404, headers: {}, body: Buffer.from("") });
     await Promise.all(this.runs.map(({ done }) => done));
     await this.#pools.owner.query("DELETE FROM executions WHERE tenant_id = $1", [this.#tenantId]);
+    await this.#pools.owner.query("UPDATE concurrency_slots SET drain_at = NULL WHERE tenant_id = $1", [this.#tenantId]);
   }
 
   async #open(): Promise<readonly string[]> {
@@ -301,6 +315,7 @@ export interface Observation {
   readonly reservations: readonly string[];
   readonly usage: { readonly reserved: number; readonly used: number };
   readonly slots: number;
+  readonly isParking: boolean;
   /** Changes of status since the last look, as a trigger of the database saw them. */
   readonly arrows: readonly (readonly [before: string, after: string])[];
   /** Rows of ended executions without what a late event may still write, by id. */
