@@ -242,12 +242,12 @@ test("two hundred claimers while the concurrency limit goes down and up: at no i
   const ids = await queue(tenant, 200);
   await woken(tenant);
   let due = ids;
-  let running: ClaimResult["claimed"][number][] = [];
+  const running: ClaimResult["claimed"][number][] = [];
   for (const limit of [8, 2, 5, 1, 16]) {
     await owner.query("UPDATE plans SET concurrency_max = $2 WHERE id = $1", [planId, limit]);
     const before = running.length;
     const results = await Promise.all(due.map((id) => claim(tenantId, [id])));
-    running = [...running, ...results.flatMap(({ claimed }) => claimed)];
+    running.push(...results.flatMap(({ claimed }) => claimed));
     expect(running.length, `limit ${limit}`).toBe(Math.max(before, limit));
     expect((await standing(tenant)).slots).toBe(running.length);
     const ended = running.splice(0, Math.ceil(running.length / 2));
