@@ -1,6 +1,7 @@
 -- fluxo_file_begin(…): writes the row of a file, unless the same node and item stored the same content under the same name before.
 -- Call it in a transaction: the tenant is set for all of it, and the content's parts follow in `file_chunks` before the commit.
 -- Out: one row. `is_new`: the parts have to be written. `is_too_large`: the files of the execution would be more than p_bytes_max together; nothing was written.
+-- The bytes are metered here and, when the file goes, by fluxo_meter_gone_files.
 -- The lock makes the sum exact while branches of one execution store at the same time; it is not the execution's row, which heartbeats update.
 CREATE OR REPLACE FUNCTION fluxo_file_begin(
   p_tenant uuid, p_id uuid, p_execution uuid, p_node text, p_item int, p_name text, p_media_type text, p_bytes int, p_sha256 text, p_bytes_max bigint)
@@ -25,6 +26,7 @@ BEGIN
   END IF;
   INSERT INTO files (tenant_id, id, execution_id, node_id, item, name, media_type, bytes, sha256)
   VALUES (p_tenant, p_id, p_execution, p_node, p_item, p_name, p_media_type, p_bytes, p_sha256);
+  INSERT INTO usage_events (tenant_id, txid, occurred_at, storage_bytes) VALUES (p_tenant, txid_current(), now(), p_bytes);
   RETURN QUERY SELECT p_id, p_media_type, true, false;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_file_begin(uuid, uuid, uuid, text, int, text, text, int, text, bigint) FROM PUBLIC;
@@ -54,3 +56,16 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION fluxo_file_chunk(uuid, uuid, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_file_chunk(uuid, uuid, int) TO fluxo_app;
+
+-- fluxo_meter_gone_files(): files that go, with their executions or by themselves, end their storage. As fluxo_system, because whoever deletes may not write events.
+-- Files of a tenant that is erased as a whole are not metered: its events go with it.
+CREATE OR REPLACE FUNCTION fluxo_meter_gone_files() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+BEGIN
+  INSERT INTO usage_events (tenant_id, txid, occurred_at, storage_bytes)
+  SELECT g.tenant_id, txid_current(), now(), -sum(g.bytes) FROM gone g JOIN tenants t ON t.id = g.tenant_id GROUP BY g.tenant_id HAVING sum(g.bytes) > 0;
+  RETURN NULL;
+END $$;
+ALTER FUNCTION fluxo_meter_gone_files() OWNER TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_meter_gone_files() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER files_gone AFTER DELETE ON files REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION fluxo_meter_gone_files();

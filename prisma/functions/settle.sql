@@ -1,8 +1,15 @@
--- fluxo_settle_usage(tenant, ids): turns the reservations of executions that ended into usage. The caller holds the tenant's slot row.
+-- fluxo_settle_usage(tenant, ids): turns the reservations of executions that ended into usage: of the quota's window, and as usage events, one per workflow.
+-- The caller holds the tenant's slot row and has written the executions' end.
 CREATE OR REPLACE FUNCTION fluxo_settle_usage(p_tenant uuid, p_ids uuid[]) RETURNS void
 LANGUAGE sql AS $$
   WITH gone AS (
-    DELETE FROM reservations WHERE tenant_id = p_tenant AND execution_id = ANY (p_ids) RETURNING metric, window_start, amount
+    DELETE FROM reservations WHERE tenant_id = p_tenant AND execution_id = ANY (p_ids) RETURNING execution_id, metric, window_start, amount
+  ), metered AS (
+    INSERT INTO usage_events (tenant_id, txid, occurred_at, workflow_id, executions)
+    SELECT p_tenant, txid_current(), max(e.completed_at), e.workflow_id, count(*)
+    FROM gone g JOIN executions e ON e.tenant_id = p_tenant AND e.id = g.execution_id
+    WHERE g.metric = 'executions'
+    GROUP BY e.workflow_id, date_trunc('hour', e.completed_at, 'UTC')
   ), total AS (
     SELECT metric, window_start, sum(amount)::int AS amount FROM gone GROUP BY metric, window_start
   )

@@ -9,6 +9,7 @@ import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import express from "express";
 import { BulkWorker } from "../operations/bulk-worker.ts";
+import { UsageRoller } from "../usage/usage-roller.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
@@ -16,8 +17,8 @@ import { OutboxListener } from "./outbox-listener.ts";
 import { Relay } from "./relay.ts";
 import { Sweeper } from "./sweeper.ts";
 
-/** Rounds, sweeps, health. */
-const POOL_MAX = 3;
+/** Rounds, sweeps, roll-ups of usage, health. */
+const POOL_MAX = 4;
 /** With the claim's lease it bounds how long a round can take. */
 const SEND_TIMEOUT_MS = 5_000;
 const STOP_TIMEOUT_MS = 15_000;
@@ -64,10 +65,12 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const sweeper = new Sweeper({ db, clock: systemClock, logger, staleMs: config.RELAY_STALE_MS });
   const listener = new OutboxListener({ ...common, db: listening, onWake: () => relay.wake() });
   const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
+  const usageRoller = new UsageRoller({ db, clock: systemClock, logger, metrics });
   const monitoring = new AbortController();
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("bulk operations", () => bulkWorker.stop());
+  lifecycle.onStop("usage", () => usageRoller.stop());
   lifecycle.onStop("listener", () => listener.stop());
   lifecycle.onStop("inngest monitor", () => monitoring.abort());
 
@@ -89,6 +92,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   sweeper.start();
   listener.start();
   bulkWorker.start();
+  usageRoller.start();
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

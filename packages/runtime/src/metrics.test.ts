@@ -6,7 +6,7 @@ const definitions: readonly MetricDefinition[] = Object.values(METRICS);
 test.each(definitions)("$name follows the naming rules", (definition) => {
   expect(definition.name).toMatch(/^fluxo(_[a-z]+)+$/);
   expect(definition.name.endsWith("_total")).toBe(definition.kind === "counter");
-  if (/duration|age|lag/.test(definition.name)) expect(definition.name).toMatch(/_seconds$/);
+  if (/(?:^|_)(?:duration|age|lag)(?:_|$)/.test(definition.name)) expect(definition.name).toMatch(/_seconds$/);
   expect(definition.name).not.toMatch(/_(ms|milliseconds|minutes|kilobytes|count|sum|bucket)$/);
   expect(definition.help).toMatch(/^[A-Z].{10,}\.$/);
   for (const label of definition.labels) {

@@ -1,6 +1,6 @@
 import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json } from "@fluxo/core/json";
-import type { NodeUsage } from "@fluxo/core/node/executor";
+import type { JournalUsage } from "@fluxo/core/node/usage";
 import type { NodeStatus } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
 import { byTenant } from "../database/by-tenant.ts";
@@ -22,7 +22,8 @@ export interface JournalRow {
   /** 0 for a node that was never tried. */
   readonly attempt: number;
   readonly ports: readonly string[];
-  readonly usage: NodeUsage | null;
+  /** Of the attempts since the row was written last: what they used is added to what the row tells already. */
+  readonly usage: JournalUsage | null;
   readonly output: Json;
   /** Id for the stored output if it is above the inline threshold. */
   readonly payloadId: string;

@@ -1,6 +1,6 @@
 import type { NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json } from "@fluxo/core/json";
-import type { NodeUsage } from "@fluxo/core/node/executor";
+import type { JournalUsage } from "@fluxo/core/node/usage";
 import type { NodeStatus } from "@fluxo/core/status/execution-status";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { findPayloads, resolve } from "./executions.ts";
@@ -18,7 +18,7 @@ export interface JournalRecord {
   readonly reason: string | null;
   readonly attempt: number;
   readonly ports: readonly string[];
-  readonly usage: NodeUsage | null;
+  readonly usage: JournalUsage | null;
   /** Absent when outputs were not asked for. */
   readonly output?: Json;
   readonly failure: NodeFailure | null;
@@ -58,8 +58,8 @@ interface StoredRow {
 }
 
 /** The columns hold what `recordNodes` wrote from values of these types; a check constraint keeps the status to the known ones. */
-function typed<R extends StoredRow>(row: R): R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: NodeUsage | null } {
-  return row as R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: NodeUsage | null };
+function typed<R extends StoredRow>(row: R): R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: JournalUsage | null } {
+  return row as R & { readonly status: NodeStatus; readonly failure: NodeFailure | null; readonly attempts: readonly NodeFailure[]; readonly usage: JournalUsage | null };
 }
 
 /** Which rows of a journal, where not all. */

@@ -322,7 +322,7 @@ export class ExecutionRun {
     if (problem === undefined) return end;
     const { node, definition } = compiled;
     const failure = toNodeFailure(problem, { id: node.id, name: node.name, type: node.type, integration: definition.integration, attempt: end.attempt }, this.#dependencies.tools.clock.now());
-    return { kind: "failed", failure, attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt };
+    return { kind: "failed", failure, attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt, ...(end.usage === undefined ? {} : { usage: end.usage }) };
   }
 
   #rowParts(scope: Scope, compiled: CompiledNode): RowParts {

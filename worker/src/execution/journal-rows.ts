@@ -53,10 +53,10 @@ export function intentRow(parts: RowParts, attempts: readonly NodeFailure[]): Jo
 /** Row of a node that ended or waits. A failure that is handled takes a port: `main` with the failure as output, or `error`. */
 export function journalRow(parts: RowParts & { readonly end: RecordedEnd }): JournalRow {
   const { compiled, end, now } = parts;
-  const base: JournalRow = { ...skippedRow(parts), attempt: end.attempt, attempts: end.attempts, startedAt: end.startedAt };
+  const base: JournalRow = { ...skippedRow(parts), attempt: end.attempt, attempts: end.attempts, usage: end.usage ?? null, startedAt: end.startedAt };
   switch (end.kind) {
     case "done":
-      return { ...base, status: "SUCCESS", output: end.output, ports: end.ports, usage: end.usage ?? null, completedAt: now };
+      return { ...base, status: "SUCCESS", output: end.output, ports: end.ports, completedAt: now };
     case "delayed":
       return { ...base, status: "WAITING", output: end.output, resumeAt: end.resumeAt, reason: "DELAY" };
     case "awaiting":

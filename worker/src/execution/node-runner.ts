@@ -3,8 +3,9 @@ import type { ChildStart } from "@fluxo/core/node/child";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { toNodeFailure, type NodeFailure } from "@fluxo/core/errors/failure";
 import type { Json, JsonObject } from "@fluxo/core/json";
-import type { NodeContext, NodeInput, NodeResult, NodeUsage } from "@fluxo/core/node/executor";
+import type { NodeContext, NodeInput, NodeResult } from "@fluxo/core/node/executor";
 import type { LoopWork } from "@fluxo/core/node/loop";
+import type { JournalUsage } from "@fluxo/core/node/usage";
 import type { Clock, Random } from "@fluxo/core/ports/clock";
 import type { PortsOf } from "../node-ports/node-ports.ts";
 import { nextAttempt } from "@fluxo/core/retry/policy";
@@ -17,6 +18,7 @@ import type { Breakers } from "../breakers/breakers.ts";
 import { endOfOutage, isOutage } from "../breakers/outage-end.ts";
 import { OutageError } from "../breakers/outage-error.ts";
 import { INLINE_BACKOFF_MS_MAX, OUTPUT_BYTES_MAX } from "./limits.ts";
+import { UsageMeter } from "./usage-meter.ts";
 import type { CompiledNode } from "./version-cache.ts";
 
 /** What nodes are run with; the same for all executions of a process. */
@@ -55,11 +57,13 @@ interface NodeEndBase {
   /** Failures of the attempts before it. */
   readonly attempts: readonly NodeFailure[];
   readonly startedAt: Date;
+  /** Of the attempts that were made here. */
+  readonly usage?: JournalUsage;
 }
 
 /** How running a node ended. `child`: a sub-workflow is to be started. `awaiting`: it was, and its end is waited for. `loop`: it has items, and its body is to be run with them. `aborted`: nothing may be concluded, because the execution was canceled or lost meanwhile. */
 export type NodeEnd =
-  | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[]; readonly usage?: NodeUsage })
+  | (NodeEndBase & { readonly kind: "done"; readonly output: Json; readonly ports: readonly string[] })
   | (NodeEndBase & { readonly kind: "delayed"; readonly output: Json; readonly resumeAt: Date })
   | (NodeEndBase & { readonly kind: "child"; readonly start: ChildStart })
   | (NodeEndBase & { readonly kind: "awaiting"; readonly output: Json })
@@ -70,6 +74,13 @@ export type NodeEnd =
 
 /** Runs a node: attempts, with short back-offs in between, until it ends one way or another. Never throws. */
 export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd> {
+  const meter = new UsageMeter();
+  const end = await runAttempts(task, tools, meter);
+  const usage = meter.total;
+  return end.kind === "aborted" || usage === undefined ? end : { ...end, usage };
+}
+
+async function runAttempts(task: NodeTask, tools: NodeTools, meter: UsageMeter): Promise<NodeEnd> {
   const { compiled, signal } = task;
   const startedAt = tools.clock.now();
   const attempts = task.attempts.filter((earlier) => !isOutage(earlier));
@@ -82,7 +93,7 @@ export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd
     const base = { attempt, attempts: [...attempts], startedAt };
     let error: unknown;
     try {
-      return endOf(await runAttempt(task, tools, attempt, redactor), base);
+      return endOf(await runAttempt({ task, tools, attempt, redactor, meter }), base);
     } catch (thrown) {
       error = compiled.guardsRepeat ? uncertainty(thrown) : thrown;
     }
@@ -114,10 +125,11 @@ function endOf(result: NodeResult, base: NodeEndBase): NodeEnd {
   if (result.kind === "suspended") return { ...base, kind: "delayed", output: result.output, resumeAt: result.resumeAt };
   if (result.kind === "loop") return { ...base, kind: "loop", work: result.work };
   if (result.kind === "child") return { ...base, kind: "child", start: result.start };
-  return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"], ...(result.usage === undefined ? {} : { usage: result.usage }) };
+  return { ...base, kind: "done", output: result.output, ports: result.ports ?? ["main"] };
 }
 
-async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, redactor: Redactor): Promise<NodeResult> {
+async function runAttempt(parts: AttemptParts): Promise<NodeResult> {
+  const { task, tools, redactor, meter } = parts;
   const { compiled } = task;
   const begunAt = performance.now();
   let errorClass: string = NO_ERROR_CLASS;
@@ -125,9 +137,10 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, red
   try {
     const params = compiled.params.render(task.templates);
     const act = (): Promise<NodeResult> =>
-      withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) => executeNode(compiled.node.type, params, nodeContext({ task, tools, attempt, redactor, signal })));
+      withTimeout(task.signal, compiled.timeoutMs, tools.clock, (signal) => executeNode(compiled.node.type, params, nodeContext(parts, signal)));
     const { tenantId, executionId, signal } = task;
     const told = await (tools.breakers === undefined ? act() : tools.breakers.run({ tenantId, executionId, definition: compiled.definition, params, timeoutMs: compiled.timeoutMs, signal }, act));
+    if (told.kind === "done" && told.usage !== undefined) meter.add(told.usage);
     const result = redactResult(told, redactor);
     const bytes = jsonBytes(handedOver(result));
     if (bytes > OUTPUT_BYTES_MAX) {
@@ -137,6 +150,7 @@ async function runAttempt(task: NodeTask, tools: NodeTools, attempt: number, red
   } catch (error) {
     isMade = !(error instanceof OutageError);
     errorClass = error instanceof NodeError ? error.errorClass : "INTERNAL";
+    if (error instanceof NodeError && error.usage !== undefined) meter.add(error.usage);
     throw error;
   } finally {
     if (isMade && !task.signal.aborted) {
@@ -162,17 +176,18 @@ interface AttemptParts {
   readonly tools: NodeTools;
   readonly attempt: number;
   readonly redactor: Redactor;
-  readonly signal: AbortSignal;
+  readonly meter: UsageMeter;
 }
 
-function nodeContext({ task, tools, attempt, redactor, signal }: AttemptParts): NodeContext {
+function nodeContext({ task, tools, attempt, redactor, meter }: AttemptParts, signal: AbortSignal): NodeContext {
   const { tenantId, workflowId, executionId, compiled } = task;
   const scope = { tenantId, workflowId, executionId, nodeId: compiled.node.id, item: task.item };
   const ports = tools.ports(scope, redactor);
   return {
     ...scope,
     ...ports,
-    http: { send: (request) => ports.http.send({ ...request, mayBegin: task.mayAct }) },
+    http: meter.http({ send: (request) => ports.http.send({ ...request, mayBegin: task.mayAct }) }),
+    dial: meter.dial(ports.dial),
     attempt,
     idempotencyKey: `${executionId}:${compiled.node.id}:${scope.item}`,
     inputs: task.inputs,

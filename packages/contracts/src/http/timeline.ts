@@ -44,13 +44,14 @@ const journalEntrySchema = z
     ports: z.array(z.string()).meta({ description: "The output ports taken.", example: ["main"] }),
     usage: z
       .strictObject({
-        model: z.string().meta({ description: "The model.", example: "claude-haiku-4-5" }),
-        inputTokens: z.int().meta({ description: "Tokens read.", example: 812 }),
-        outputTokens: z.int().meta({ description: "Tokens written.", example: 96 }),
-        costMicros: z.int().nullable().meta({ description: "Millionths of a US dollar; null when the price is not known.", example: 1292 }),
+        model: z.string().optional().meta({ description: "The model; absent, like the next three, when none was asked.", example: "claude-haiku-4-5" }),
+        inputTokens: z.int().optional().meta({ description: "Tokens read.", example: 812 }),
+        outputTokens: z.int().optional().meta({ description: "Tokens written.", example: 96 }),
+        costMicros: z.int().nullable().optional().meta({ description: "Millionths of a US dollar; null when the price is not known.", example: 1292 }),
+        egressBytes: z.int().optional().meta({ description: "Bytes sent to other hosts, before encryption; absent when none were.", example: 2048 }),
       })
       .nullable()
-      .meta({ description: "What it used that costs money." }),
+      .meta({ description: "What all of its attempts used." }),
     startedAt: instantSchema("When its last attempt started.").nullable(),
     completedAt: instantSchema("When it ended.").nullable(),
     resumeAt: instantSchema("When it goes on.").nullable(),

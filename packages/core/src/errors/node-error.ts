@@ -1,3 +1,4 @@
+import type { NodeUsage } from "../node/usage.ts";
 import type { ErrorCode } from "./codes.ts";
 
 /**
@@ -14,6 +15,8 @@ export interface NodeErrorOptions {
   readonly retryAfterMs?: number;
   /** Certain that the attempt did nothing outside, so that even what must not be repeated may be tried again. */
   readonly nothingDone?: boolean;
+  /** What a model used although its answer is of no use. */
+  readonly usage?: NodeUsage;
   readonly cause?: unknown;
 }
 
@@ -24,6 +27,7 @@ export class NodeError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly nothingDone: boolean;
+  readonly usage: NodeUsage | undefined;
 
   constructor(message: string, options: NodeErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -31,5 +35,6 @@ export class NodeError extends Error {
     this.code = options.code;
     this.retryAfterMs = options.retryAfterMs;
     this.nothingDone = options.nothingDone ?? false;
+    this.usage = options.usage;
   }
 }

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { ChildStart } from "./child.ts";
 import type { LoopWork } from "./loop.ts";
+import type { NodeUsage } from "./usage.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { NodePorts, NodeScope } from "../ports/node-ports.ts";
 
@@ -25,15 +26,6 @@ export interface NodeContext extends NodeScope, NodePorts {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly clock: Clock;
-}
-
-/** What an attempt used that costs money, for the journal and for metering. */
-export interface NodeUsage {
-  readonly model: string;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** Millionths of a US dollar; null when the price is not known. */
-  readonly costMicros: number | null;
 }
 
 /**

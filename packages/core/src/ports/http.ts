@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** Asked when the connection is there and nothing was sent yet: false calls the request off. A process that was paused meanwhile may not act any more. */
   readonly mayBegin?: () => boolean;
+  /** Told the bytes that were written to a connection, before encryption, when it is over; once per redirect, and also of a request that fails. */
+  readonly onSent?: (bytes: number) => void;
 }
 
 export interface HttpResponse {

@@ -138,6 +138,11 @@ describe("usage", () => {
     expect(result.usage).toEqual({ model: params["model"] ?? MODELS[api], inputTokens: 1_000, outputTokens: 501, costMicros });
   });
 
+  test.each(['{"mood":"fair","score":2}', "no JSON at all"])("is charged too when the answer cannot be used: %s", async (text) => {
+    const error = await nodeErrorOf(ask("openai", { schema: SCHEMA }, { text, usage }));
+    expect([error.code, error.usage]).toEqual(["PROVIDER_REJECTED", { model: MODELS.openai, inputTokens: 1_000, outputTokens: 501, costMicros: 1_202 }]);
+  });
+
   test("is left out when the provider tells none", async () => {
     expect(await ask("compatible", {}, { text: "Hi." })).not.toHaveProperty("usage");
   });

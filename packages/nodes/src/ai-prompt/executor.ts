@@ -1,11 +1,12 @@
 import type { Json, JsonObject } from "@fluxo/core/json";
-import type { NodeExecutor, NodeUsage } from "@fluxo/core/node/executor";
+import type { NodeExecutor } from "@fluxo/core/node/executor";
+import type { NodeUsage } from "@fluxo/core/node/usage";
 import type { HttpPort } from "@fluxo/core/ports/http";
 import { generateText, jsonSchema, Output } from "ai";
 import { guardedFetch } from "../http/guarded-fetch.ts";
 import { isJsonObject } from "../schemas/json.ts";
 import type { AiPromptParams } from "./definition.ts";
-import { aiFailure, unusable } from "./failure.ts";
+import { aiFailure, unusable, type UsageFor } from "./failure.ts";
 import { modelOf } from "./model.ts";
 import { isStrict, mismatches } from "./output-schema.ts";
 import { listPrice, usageOf } from "./prices.ts";
@@ -34,13 +35,15 @@ export const executeAiPrompt: NodeExecutor<AiPromptParams> = async (params, cont
   const http: HttpPort = { send: (request) => context.http.send({ ...request, maxRedirects: 0 }) };
   const fetch = guardedFetch(http, { timeoutMs, maxResponseBytes: RESPONSE_BYTES_MAX, signal });
   const price = params.pricePerMillion ?? listPrice(fields.baseUrl, params.model);
+  const usageFor: UsageFor = (tokens) =>
+    tokens.inputTokens === undefined || tokens.outputTokens === undefined ? undefined : usageOf(params.model, tokens.inputTokens, tokens.outputTokens, price);
   try {
-    const answer = await ask(params, modelOf(fields, params.model, fetch), idempotencyKey, (input, output) => usageOf(params.model, input, output, price));
+    const answer = await ask(params, modelOf(fields, params.model, fetch), idempotencyKey, usageFor);
     const output = outputOf(answer, params.schema);
     return { kind: "done", output, ...(answer.usage === undefined ? {} : { usage: answer.usage }) };
   } catch (error) {
     signal.throwIfAborted();
-    throw aiFailure(error, clock);
+    throw aiFailure(error, clock, usageFor);
   }
 };
 
@@ -48,7 +51,7 @@ async function ask(
   { system, prompt, maxOutputTokens, temperature, schema }: AiPromptParams,
   model: ReturnType<typeof modelOf>,
   idempotencyKey: string,
-  usageFor: (inputTokens: number, outputTokens: number) => NodeUsage,
+  usageFor: UsageFor,
 ): Promise<Answer> {
   const settings = {
     model,
@@ -67,14 +70,13 @@ async function ask(
           output: Output.object({ schema: jsonSchema<Json>(schema), name: "answer" }),
           providerOptions: { openaiCompatible: { strictJsonSchema: isStrict(schema) } },
         });
-  const isMetered = usage.inputTokens !== undefined && usage.outputTokens !== undefined;
-  return { text, finishReason, usage: isMetered ? usageFor(usage.inputTokens ?? 0, usage.outputTokens ?? 0) : undefined };
+  return { text, finishReason, usage: usageFor(usage) };
 }
 
 /** The answer as data. @throws NodeError DATA, PROVIDER_REJECTED */
-function outputOf({ text, finishReason }: Answer, schema: JsonObject | undefined): JsonObject {
+function outputOf({ text, finishReason, usage }: Answer, schema: JsonObject | undefined): JsonObject {
   if (finishReason === "content-filter") {
-    throw unusable(finishReason, "");
+    throw unusable(finishReason, "", usage);
   }
   if (schema === undefined) {
     return { text, finishReason };
@@ -82,7 +84,7 @@ function outputOf({ text, finishReason }: Answer, schema: JsonObject | undefined
   const object = parsed(text);
   const problems = object === undefined ? ["it is not JSON"] : mismatches(object, schema);
   if (object === undefined || !isJsonObject(object) || problems.length > 0) {
-    throw unusable(finishReason, problems.join("; "));
+    throw unusable(finishReason, problems.join("; "), usage);
   }
   return { object, finishReason };
 }

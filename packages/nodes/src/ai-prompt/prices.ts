@@ -1,4 +1,4 @@
-import type { NodeUsage } from "@fluxo/core/node/executor";
+import type { NodeUsage } from "@fluxo/core/node/usage";
 
 /** US dollars per million tokens. */
 export interface Price {

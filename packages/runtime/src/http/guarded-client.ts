@@ -117,8 +117,9 @@ async function exchange(hop: Hop, request: HttpRequest, settings: Settings, sign
   });
   // Ends the socket with the exchange, and when the signal aborts; undici itself heeds a signal only once it is connected.
   const ended = new AbortController();
+  let opened: Socket | undefined;
   const client = new Client(hop.url.origin, {
-    connect: connectorTo(target, hop.url.protocol === "https:", settings, AbortSignal.any([signal, ended.signal]), request.mayBegin),
+    connect: connectorTo(target, hop.url.protocol === "https:", settings, AbortSignal.any([signal, ended.signal]), request.mayBegin, (socket) => (opened = socket)),
     pipelining: 0,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     // The signal bounds the whole exchange.
@@ -128,6 +129,7 @@ async function exchange(hop: Hop, request: HttpRequest, settings: Settings, sign
   try {
     return await requestOnce(client, hop, request.maxResponseBytes, signal);
   } finally {
+    if (opened !== undefined) request.onSent?.(opened.bytesWritten);
     void client.destroy().catch(() => undefined);
     ended.abort();
   }
@@ -171,12 +173,12 @@ function joinHeaders(headers: Readonly<Record<string, string | string[] | undefi
 }
 
 /** A connector that ignores what it is asked for and connects to the vetted target, for HTTP/1.1. */
-function connectorTo(target: VettedTarget, isTls: boolean, { openSocket, connectTimeoutMs, ca }: Settings, signal: AbortSignal, mayBegin: HttpRequest["mayBegin"]): buildConnector.connector {
+function connectorTo(target: VettedTarget, isTls: boolean, { openSocket, connectTimeoutMs, ca }: Settings, signal: AbortSignal, mayBegin: HttpRequest["mayBegin"], onOpen: (socket: Socket) => void): buildConnector.connector {
   const tls = isTls ? { protocols: ["http/1.1"], ...(ca === undefined ? {} : { ca }) } : undefined;
-  return (_options, callback) => void handOver(connectVetted(target, { openSocket, tls, connectTimeoutMs, signal }), mayBegin, callback);
+  return (_options, callback) => void handOver(connectVetted(target, { openSocket, tls, connectTimeoutMs, signal }), mayBegin, onOpen, callback);
 }
 
-async function handOver(connecting: Promise<Socket>, mayBegin: HttpRequest["mayBegin"], callback: buildConnector.Callback): Promise<void> {
+async function handOver(connecting: Promise<Socket>, mayBegin: HttpRequest["mayBegin"], onOpen: (socket: Socket) => void, callback: buildConnector.Callback): Promise<void> {
   const outcome = await connecting.catch((error: unknown) => (error instanceof Error ? error : new Error("The connection was given up.", { cause: error })));
   if (outcome instanceof Error) {
     callback(outcome, null);
@@ -184,6 +186,7 @@ async function handOver(connecting: Promise<Socket>, mayBegin: HttpRequest["mayB
     outcome.destroy();
     callback(new Error("The request was called off before it was sent."), null);
   } else {
+    onOpen(outcome);
     callback(null, outcome);
   }
 }

@@ -1,0 +1,65 @@
+import { createServer, type Server, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createEngine, createTestPools, deliver, type TestPools } from "./testing/pod.ts";
+
+let pools: TestPools;
+let server: Server;
+let port: number;
+let receivedBytes = 0;
+let answers: string[] = [];
+
+/** Answers each connection with the next of `answers`, and counts what arrives. */
+function serve(socket: Socket): void {
+  const reply = answers.shift() ?? "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+  socket.once("data", () => socket.end(reply));
+  socket.on("data", (chunk: Buffer) => (receivedBytes += chunk.length));
+  socket.on("error", () => undefined);
+}
+
+beforeAll(async () => {
+  pools = await createTestPools();
+  server = createServer(serve);
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  ({ port } = server.address() as AddressInfo);
+});
+afterAll(async () => {
+  server.close();
+  await pools[Symbol.asyncDispose]();
+});
+
+async function runCall(params: object): Promise<{ status: string; usage: { egressBytes?: number } | null }> {
+  const workflow = await seedWorkflow(pools.owner, {
+    nodes: [
+      { id: "start", type: "trigger.manual" },
+      { id: "call", type: "http.request", params: { method: "POST", url: `http://127.0.0.1:${port}/path`, body: { kind: "json", value: { some: "data" } }, ...params }, retry: { maxAttempts: 2, initialDelayMs: 100 } },
+    ],
+    edges: [{ from: "start", to: "call" }],
+  });
+  const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
+  await deliver(pools, createEngine(pools, "worker", [`127.0.0.1:${port}`]));
+  const { rows } = await pools.owner.query<{ status: string; usage: { egressBytes?: number } | null }>("SELECT status, usage FROM node_executions WHERE execution_id = $1 AND node_id = 'call'", [executionId]);
+  const metered = await pools.owner.query<{ bytes: number; nodes: number }>(
+    "SELECT sum(egress_bytes)::int AS bytes, sum(node_executions)::int AS nodes FROM usage_events WHERE tenant_id = $1 AND node_type = 'http.request'",
+    [workflow.tenantId],
+  );
+  expect(metered.rows).toEqual([{ bytes: rows[0]?.usage?.egressBytes ?? 0, nodes: 1 }]);
+  return rows[0] ?? { status: "", usage: null };
+}
+
+test("the bytes that attempts sent are metered exactly, those of failed attempts and redirects too", async () => {
+  const redirect = `HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:${port}/other\r\nContent-Length: 0\r\n\r\n`;
+  answers = ["HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", redirect, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"];
+  receivedBytes = 0;
+  expect(await runCall({})).toEqual({ status: "SUCCESS", usage: { egressBytes: receivedBytes } });
+  expect(receivedBytes).toBeGreaterThan(3 * "POST /path HTTP/1.1".length);
+});
+
+test("a node that fails for good is charged for what it sent, one that was refused a connection for nothing", async () => {
+  receivedBytes = 0;
+  answers = ["HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"];
+  expect(await runCall({})).toEqual({ status: "FAILED", usage: { egressBytes: receivedBytes } });
+  expect(receivedBytes).toBeGreaterThan(0);
+  expect(await runCall({ url: "http://10.0.0.1/" })).toEqual({ status: "FAILED", usage: null });
+});
