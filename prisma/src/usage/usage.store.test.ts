@@ -246,13 +246,13 @@ test("under random concurrency of executions, cancels, files and roll-ups the bo
       const second = await addWorkflow(owner, tenants[0]?.tenantId ?? randomUUID(), GRAPH);
       const workflows = [...tenants, second];
       const store = createFileStore(app, uuidV7);
-      let isOver = false;
+      const over = new AbortController();
       const seen: number[] = [];
       const rolling = [1, 2].map(async () => {
-        while (!isOver) await rollUsage(system, limit);
+        while (!over.signal.aborted) await rollUsage(system, limit);
       });
       const watching = (async () => {
-        while (!isOver) seen.push(await differences());
+        while (!over.signal.aborted) seen.push(await differences());
       })();
       await Promise.all(
         lives.map(async (life, index) => {
@@ -263,7 +263,7 @@ test("under random concurrency of executions, cancels, files and roll-ups the bo
           if (life.isRepeated) await store.save({ tenantId: workflow.tenantId, executionId, nodeId: "f", item: 0 }, { name: "f", mediaType: "text/plain", content: Buffer.from(executionId) });
         }),
       );
-      isOver = true;
+      over.abort();
       await Promise.all([...rolling, watching]);
       expect(new Set(seen)).toEqual(new Set([0]));
       await rollAll(limit);
