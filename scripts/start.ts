@@ -105,7 +105,7 @@ function writeDevFile(development: Development, demo: Demo, processes: Superviso
   const { apiUrl, ingressUrl, inngestUrl, databaseUrl, redisUrl } = development;
   const tenants = demo.tenants.map(({ id, name, apiKey }) => ({ id, name, apiKey }));
   const pids = Object.fromEntries(processes.map(({ name, pid }) => [name, pid]));
-  writePrivate(DEV_FILE, JSON.stringify({ apiUrl, ingressUrl, inngestUrl, databaseUrl, redisUrl, adminKey: demo.adminKey, tenants, processes: pids }, null, 2));
+  writePrivate(DEV_FILE, JSON.stringify({ apiUrl, ingressUrl, inngestUrl, databaseUrl, redisUrl, operatorKey: demo.operatorKey, adminKey: demo.adminKey, tenants, processes: pids }, null, 2));
 }
 
 async function main(): Promise<void> {

@@ -8,6 +8,7 @@ const usage = `Usage: node control-plane/src/main.ts <role> [--help]
   api                        the admin API: /v1, /openapi.json
   ingress                    the webhook ingress: /hooks/<token>
   relay                      publishes queued executions to Inngest
+  bootstrap --operator       creates a key of the operator and prints it as one line of JSON
   bootstrap --agency <name>  creates an agency and prints its id and its admin key as one line of JSON
   rewrap                     after a rotation of the master key: brings every data key and trigger secret to the current one
 

@@ -11,11 +11,26 @@ ALTER FUNCTION fluxo_resolve_hook(text) OWNER TO fluxo_system;
 REVOKE ALL ON FUNCTION fluxo_resolve_hook(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_resolve_hook(text) TO fluxo_app;
 
-CREATE OR REPLACE FUNCTION fluxo_resolve_api_key(p_id uuid)
-RETURNS TABLE (id uuid, agency_id uuid, tenant_id uuid, secret_hash bytea, scopes text[], expires_at timestamptz, revoked_at timestamptz)
+DROP FUNCTION IF EXISTS fluxo_resolve_api_key(uuid); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_resolve_api_key(p_id uuid)
+RETURNS TABLE (id uuid, agency_id uuid, tenant_id uuid, secret_hash bytea, previous_secret_hash bytea, previous_until timestamptz, scopes text[], expires_at timestamptz, revoked_at timestamptz, is_suspended boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  SELECT k.id, k.agency_id, k.tenant_id, k.secret_hash, k.scopes, k.expires_at, k.revoked_at FROM api_keys k WHERE k.id = p_id
+  SELECT k.id, k.agency_id, k.tenant_id, k.secret_hash, k.previous_secret_hash, k.previous_until, k.scopes, k.expires_at, k.revoked_at, coalesce(a.status = 'SUSPENDED', false)
+  FROM api_keys k LEFT JOIN agencies a ON a.id = k.agency_id WHERE k.id = p_id
 $$;
 ALTER FUNCTION fluxo_resolve_api_key(uuid) OWNER TO fluxo_system;
 REVOKE ALL ON FUNCTION fluxo_resolve_api_key(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_resolve_api_key(uuid) TO fluxo_app;
+
+-- Notes when keys were used, at most once a minute per key, whatever the number of processes that tell it. Two processes never wait for each other:
+-- a row that another one holds has its note already.
+CREATE OR REPLACE FUNCTION fluxo_note_key_uses(p_ids uuid[], p_used_at timestamptz[])
+RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+  WITH uses AS (SELECT u.id, u.used_at FROM unnest(p_ids, p_used_at) AS u (id, used_at)),
+       due AS (SELECT k.id FROM api_keys k JOIN uses u USING (id)
+               WHERE k.last_used_at IS NULL OR k.last_used_at <= u.used_at - interval '1 minute' FOR UPDATE OF k SKIP LOCKED)
+  UPDATE api_keys k SET last_used_at = u.used_at FROM uses u JOIN due d USING (id) WHERE k.id = u.id
+$$;
+ALTER FUNCTION fluxo_note_key_uses(uuid[], timestamptz[]) OWNER TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_note_key_uses(uuid[], timestamptz[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_note_key_uses(uuid[], timestamptz[]) TO fluxo_app;

@@ -15,7 +15,8 @@ Fluxo runs.
   Admin API   ${development.apiUrl}        (${development.apiUrl}/openapi.json)
   Ingress     ${development.ingressUrl}
   Inngest     ${development.inngestUrl}        (no page: it has no login, so its UI is off)
-  Admin key   ${demo.adminKey}
+  Operator    ${demo.operatorKey ?? ""}        (creates and suspends agencies: /v1/agencies)
+  Admin key   ${demo.adminKey}        (the agency's)
   Tenants, each with its API key
 ${tenants}
   Logs        .fluxo/logs        Addresses and keys for programs: .fluxo/dev.json

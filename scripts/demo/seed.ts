@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type AdminApi, createAdminApi } from "../environment/admin-api.ts";
 import type { Development } from "../environment/development.ts";
 import { Problem } from "../environment/problem.ts";
-import { bootstrapAgency } from "../environment/services.ts";
+import { bootstrapAgency, bootstrapOperator } from "../environment/services.ts";
 import { readJson, STATE_DIR, writePrivate } from "../environment/state.ts";
 import { DEMO_TENANTS, type DemoWorkflow } from "./graphs.ts";
 
@@ -29,6 +29,8 @@ export interface Demo {
   readonly database: string;
   readonly agencyId: string;
   readonly adminKey: string;
+  /** Absent in a demo of before there were such keys. */
+  readonly operatorKey?: string;
   readonly tenants: readonly SeededTenant[];
 }
 
@@ -49,6 +51,10 @@ export async function seedDemo(development: Development, progress: (text: string
     progress("creating the agency");
     const agency = await bootstrapAgency(development.settings, "Demo agency");
     demo = { database: fingerprint(development.databaseUrl), ...agency, tenants: [] };
+    save(demo);
+  }
+  if (demo.operatorKey === undefined) {
+    demo = { ...demo, ...(await bootstrapOperator(development.settings)) };
     save(demo);
   }
   for (const wanted of DEMO_TENANTS) {

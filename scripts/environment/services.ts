@@ -88,14 +88,21 @@ export async function migrate(options: MigrateOptions): Promise<void> {
 
 /** Creates an agency with its first admin key. The key is shown here and never again. */
 export async function bootstrapAgency(settings: ProductSettings, name: string): Promise<{ readonly agencyId: string; readonly adminKey: string }> {
-  const told = { what: "The agency could not be created.", todo: "mind the reason above; `npm run reset` starts from nothing." };
-  const result = await runOrFail(
-    { command: process.execPath, args: [join(ROOT, "control-plane/src/main.ts"), "bootstrap", "--agency", name], cwd: ROOT, env: childEnv(productEnv(settings)) },
-    told,
-  );
-  const line = result.stdout.split("\n").find((text) => text.includes('"adminKey"'));
-  if (line === undefined) throw new Problem({ ...told, why: "the command printed no admin key." });
-  return JSON.parse(line) as { agencyId: string; adminKey: string };
+  return JSON.parse(await bootstrap(settings, ["--agency", name], "adminKey")) as { agencyId: string; adminKey: string };
+}
+
+/** Creates a key of the operator. It is shown here and never again. */
+export async function bootstrapOperator(settings: ProductSettings): Promise<{ readonly operatorKey: string }> {
+  return JSON.parse(await bootstrap(settings, ["--operator"], "operatorKey")) as { operatorKey: string };
+}
+
+/** @returns the line of JSON with the key */
+async function bootstrap(settings: ProductSettings, args: readonly string[], keyName: string): Promise<string> {
+  const told = { what: "The first keys could not be created.", todo: "mind the reason above; `npm run reset` starts from nothing." };
+  const result = await runOrFail({ command: process.execPath, args: [join(ROOT, "control-plane/src/main.ts"), "bootstrap", ...args], cwd: ROOT, env: childEnv(productEnv(settings)) }, told);
+  const line = result.stdout.split("\n").find((text) => text.includes(`"${keyName}"`));
+  if (line === undefined) throw new Problem({ ...told, why: "the command printed no key." });
+  return line;
 }
 
 /** The environment that all processes of the product share. */

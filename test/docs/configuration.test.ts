@@ -12,7 +12,7 @@ const services: readonly (readonly [string, z.ZodObject])[] = [
   ["Admin API: `node control-plane/src/main.ts api`", apiVariables],
   ["Webhook ingress: `node control-plane/src/main.ts ingress`", ingressVariables],
   ["Relay: `node control-plane/src/main.ts relay`", relayVariables],
-  ["First agency: `node control-plane/src/main.ts bootstrap --agency <name>`", bootstrapVariables],
+  ["First keys: `node control-plane/src/main.ts bootstrap --operator` and `… bootstrap --agency <name>`", bootstrapVariables],
   ["After a rotation of the master key: `node control-plane/src/main.ts rewrap`", rewrapVariables],
   ["Worker: `node worker/src/main.ts`", workerVariables],
 ];

@@ -66,7 +66,7 @@ const BODIES: Readonly<Partial<Record<OperationId, unknown>>> = {
 const NAMES: ReadonlySet<string> = new Set(["number", "nodeId", "caller"]);
 
 /** Every operation that names a thing of a tenant in its path. */
-const OPERATIONS = (Object.entries(ROUTES) as [OperationId, RouteDefinition][]).filter(([, { path, subject }]) => path.includes("{") && subject !== "caller" && subject !== "none");
+const OPERATIONS = (Object.entries(ROUTES) as [OperationId, RouteDefinition][]).filter(([, { path, subject }]) => path.includes("{") && subject !== "caller" && subject !== "operator" && subject !== "none");
 
 function partsFor(operation: OperationId): RequestParts {
   const route: RouteDefinition = ROUTES[operation];

@@ -1,20 +1,20 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { resolveApiKey } from "@fluxo/prisma/access/api-keys";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import express, { type Express, type Router } from "express";
 import helmet from "helmet";
+import type { Authenticator } from "./access/authenticate.ts";
 import { handlers } from "./handlers.ts";
 import { observe } from "./http/observe.ts";
 import { problemHandler } from "./http/problem.ts";
 import { requestId } from "./http/request-id.ts";
 import { routeTable } from "./http/router.ts";
 import { TenantScope } from "./http/tenant-scope.ts";
-import { KeyCache } from "./access/key-cache.ts";
 import type { ApiServices } from "./services.ts";
 
 export interface AppOptions {
   readonly services: ApiServices;
+  readonly authenticator: Authenticator;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpRequestDuration">;
   /** `/healthz`, `/readyz`, `/metrics`. */
   readonly health: Router;
@@ -23,8 +23,8 @@ export interface AppOptions {
 }
 
 /** The admin API as an Express application. */
-export function createApiApp({ services, metrics, health, checksAnswers }: AppOptions): Express {
-  const { clock, ids, logger, pool, tenantDb } = services;
+export function createApiApp({ services, authenticator, metrics, health, checksAnswers }: AppOptions): Express {
+  const { ids, logger, tenantDb } = services;
   const app = express();
   app.disable("x-powered-by");
   // Entity tags are revisions of drafts; Express must not make up others.
@@ -32,8 +32,7 @@ export function createApiApp({ services, metrics, health, checksAnswers }: AppOp
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
-  const keys = new KeyCache((id) => resolveApiKey(pool, id), clock);
-  app.use(routeTable(ROUTES, handlers, services, { keys, tenants: new TenantScope(tenantDb), eventTokens: services.eventTokens, clock, checksAnswers }));
+  app.use(routeTable(ROUTES, handlers, services, { authenticator, tenants: new TenantScope(tenantDb), eventTokens: services.eventTokens, checksAnswers }));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
   });

@@ -21,6 +21,7 @@ import { EventTokens } from "../live/event-token.ts";
 import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
+import { openAccess } from "./access/open-access.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig } from "./config.ts";
 import { breakerCloser } from "./close-breaker.ts";
@@ -54,6 +55,10 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const wakes = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
   lifecycle.onStop("redis (wakes)", () => wakes.disconnect());
   const live = new LiveStreams({ redis, hub: new WakeHub(wakes, config.FLUXO_REDIS_PREFIX, logger), tenantDb, clock: systemClock, logger, metrics });
+  const subscriber = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
+  lifecycle.onStop("redis (access)", () => subscriber.disconnect());
+  const access = openAccess({ pool, redis, subscriber, prefix: config.FLUXO_REDIS_PREFIX, clock: systemClock, logger });
+  lifecycle.onStop("last uses of keys", () => access.stop());
   const services: ApiServices = {
     tenantDb,
     pool,
@@ -67,6 +72,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publishCancel: async (message) => {
       await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
+    announceAccess: (change) => access.changes.announce(change),
     handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
     live,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7 }),
@@ -84,7 +90,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     ],
     onChange: ({ name, isFailing, error }) => logger[isFailing ? "warn" : "info"]({ check: name, err: error }, isFailing ? "check fails" : "check passes"),
   });
-  const app = createApiApp({ services, metrics, health, checksAnswers: config.NODE_ENV === "test" });
+  const app = createApiApp({ services, authenticator: access.authenticator, metrics, health, checksAnswers: config.NODE_ENV === "test" });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop(
     "http",

@@ -1,8 +1,12 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { createApiKey } from "./handlers/access/create-api-key.ts";
 import { getMe } from "./handlers/access/get-me.ts";
-import { listApiKeys } from "./handlers/access/list-api-keys.ts";
-import { revokeApiKey } from "./handlers/access/revoke-api-key.ts";
+import { resumeAgency, suspendAgency, updateManagedAgency } from "./handlers/agencies/change-agency.ts";
+import { createAgency } from "./handlers/agencies/create-agency.ts";
+import { getManagedAgency, listAgencies } from "./handlers/agencies/read-agencies.ts";
+import { createAgencyApiKey, createApiKey, createOperatorApiKey } from "./handlers/api-keys/create-api-key.ts";
+import { listAgencyApiKeys, listApiKeys, listOperatorApiKeys } from "./handlers/api-keys/list-api-keys.ts";
+import { revokeAgencyApiKey, revokeApiKey, revokeOperatorApiKey } from "./handlers/api-keys/revoke-api-key.ts";
+import { rotateAgencyApiKey, rotateApiKey, rotateOperatorApiKey } from "./handlers/api-keys/rotate-api-key.ts";
 import { abortBulkOperation, pauseBulkOperation, resumeBulkOperation } from "./handlers/bulk-operations/change-bulk-operation.ts";
 import { createBulkOperation } from "./handlers/bulk-operations/create-bulk-operation.ts";
 import { getBulkOperation } from "./handlers/bulk-operations/get-bulk-operation.ts";
@@ -77,7 +81,22 @@ export const handlers: Handlers<Routes> = {
   getMe,
   listApiKeys,
   createApiKey,
+  rotateApiKey,
   revokeApiKey,
+  listAgencyApiKeys,
+  createAgencyApiKey,
+  rotateAgencyApiKey,
+  revokeAgencyApiKey,
+  listOperatorApiKeys,
+  createOperatorApiKey,
+  rotateOperatorApiKey,
+  revokeOperatorApiKey,
+  listAgencies,
+  createAgency,
+  getManagedAgency,
+  updateManagedAgency,
+  suspendAgency,
+  resumeAgency,
   getAgency,
   updateAgency,
   listPlans,

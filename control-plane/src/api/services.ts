@@ -1,3 +1,4 @@
+import type { AccessChange } from "@fluxo/contracts/channels/access";
 import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
 import type { BreakerKey } from "@fluxo/contracts/channels/outages";
 import type { Clock, IdSource } from "@fluxo/core/ports/clock";
@@ -30,6 +31,8 @@ export interface ApiServices {
   readonly publishCancel: (message: CancelMessage) => Promise<void>;
   /** Closes a circuit breaker of the workers. @throws what Redis threw */
   readonly closeBreaker: (key: BreakerKey) => Promise<void>;
+  /** Tells every process of the admin API whose access changed, once the change is committed. Best effort, never throws. */
+  readonly announceAccess: (change: AccessChange) => Promise<void>;
   /** Tells the workers of a new execution, ahead of its event. */
   readonly handOver: HandOver;
   /** The open event streams of this process. */

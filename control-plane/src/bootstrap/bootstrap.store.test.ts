@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { AGENCY_SCOPES } from "@fluxo/contracts/http/scopes";
+import { AGENCY_SCOPES, OPERATOR_SCOPES } from "@fluxo/contracts/http/scopes";
 import { resolveApiKey } from "@fluxo/prisma/access/api-keys";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
@@ -29,6 +29,18 @@ test("creates an agency and prints its admin key as one line of JSON", async () 
   await pool.end();
   expect(stored).toMatchObject({ agencyId, tenantId: null, scopes: AGENCY_SCOPES });
   expect(matchesSecret(presented?.secret ?? "", stored?.secretHash ?? new Uint8Array())).toBe(true);
+});
+
+test("creates a key of the operator and prints it as one line of JSON", async () => {
+  const { stdout } = await start(["bootstrap", "--operator"], { FLUXO_SYSTEM_DATABASE_URL: database.systemUrl });
+  const { operatorKey } = JSON.parse(stdout) as { operatorKey: string };
+  const presented = parseApiKey(operatorKey);
+  const pool = createPool({ connectionString: database.appUrl, applicationName: "test", max: 1, role: "fluxo_app" });
+  const stored = await resolveApiKey(pool, presented?.id ?? "");
+  await pool.end();
+  expect(stored).toMatchObject({ agencyId: null, tenantId: null, scopes: OPERATOR_SCOPES, isSuspended: false });
+  expect(matchesSecret(presented?.secret ?? "", stored?.secretHash ?? new Uint8Array())).toBe(true);
+  await expect(start(["bootstrap", "--operator", "--agency", "X"])).rejects.toMatchObject({ code: 2 });
 });
 
 test("refuses to run as another role", async () => {

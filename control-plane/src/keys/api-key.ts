@@ -22,9 +22,15 @@ export interface PresentedApiKey {
 /** Makes a key: `flx_<id without dashes>_<32 random bytes in base64url>`. */
 export function mintApiKey(ids: IdSource, randomBytes: (size: number) => Buffer): MintedApiKey {
   const id = ids.next();
-  const secret = randomBytes(SECRET_BYTES).toString("base64url");
   const prefix = `flx_${id.replaceAll("-", "")}`;
-  return { id, prefix, text: `${prefix}_${secret}`, secretHash: hashSecret(secret) };
+  const { secret, secretHash } = mintSecret(randomBytes);
+  return { id, prefix, text: `${prefix}_${secret}`, secretHash };
+}
+
+/** Makes the secret of a key, and the hash that is stored of it. */
+export function mintSecret(randomBytes: (size: number) => Buffer): { readonly secret: string; readonly secretHash: Buffer<ArrayBuffer> } {
+  const secret = randomBytes(SECRET_BYTES).toString("base64url");
+  return { secret, secretHash: hashSecret(secret) };
 }
 
 /** The parts of a key; undefined for any text that cannot be one. */

@@ -27,11 +27,20 @@ export async function setAgencyErrorWorkflow(db: ScopedDb, agencyId: string, tar
   return findAgency(db, agencyId);
 }
 
+/** A key that is made without anybody who could ask for it by the API. */
+interface FirstKey {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly secretHash: Uint8Array;
+  readonly scopes: readonly string[];
+}
+
 /** An agency with its first key. */
 export interface NewAgency {
   readonly agencyId: string;
   readonly name: string;
-  readonly key: { readonly id: string; readonly name: string; readonly prefix: string; readonly secretHash: Uint8Array; readonly scopes: readonly string[] };
+  readonly key: FirstKey;
 }
 
 /** Creates an agency and its admin key in one statement. @param db fluxo_system: no agency can create another */
@@ -41,4 +50,9 @@ export async function createAgency(db: pg.Pool, { agencyId, name, key }: NewAgen
      INSERT INTO api_keys (id, agency_id, name, prefix, secret_hash, scopes) SELECT $3, agency.id, $4, $5, $6, $7 FROM agency`,
     [agencyId, name, key.id, key.name, key.prefix, Buffer.from(key.secretHash), key.scopes],
   );
+}
+
+/** Creates a key of the operator. @param db fluxo_system */
+export async function createOperatorKey(db: pg.Pool, key: FirstKey): Promise<void> {
+  await db.query("INSERT INTO api_keys (id, name, prefix, secret_hash, scopes) VALUES ($1, $2, $3, $4, $5)", [key.id, key.name, key.prefix, Buffer.from(key.secretHash), key.scopes]);
 }

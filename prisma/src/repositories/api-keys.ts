@@ -1,7 +1,13 @@
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
-/** An API key of a tenant, without its hash. */
+/** Whose a key is: a tenant's, an agency's (no tenant) or the operator's (neither). */
+export interface KeyOwner {
+  readonly agencyId: string | null;
+  readonly tenantId: string | null;
+}
+
+/** An API key, without its hashes. */
 export interface ApiKeyRecord {
   readonly id: string;
   readonly name: string;
@@ -10,12 +16,13 @@ export interface ApiKeyRecord {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  readonly rotatedAt: Date | null;
+  readonly previousUntil: Date | null;
+  readonly lastUsedAt: Date | null;
 }
 
-export interface NewApiKey {
+export interface NewApiKey extends KeyOwner {
   readonly id: string;
-  readonly agencyId: string;
-  readonly tenantId: string;
   readonly name: string;
   readonly prefix: string;
   readonly secretHash: Uint8Array<ArrayBuffer>;
@@ -23,21 +30,46 @@ export interface NewApiKey {
   readonly expiresAt: Date | null;
 }
 
-const select = { id: true, name: true, prefix: true, scopes: true, createdAt: true, expiresAt: true, revokedAt: true } as const;
+export interface KeyRotation {
+  readonly secretHash: Uint8Array<ArrayBuffer>;
+  readonly now: Date;
+  /** Until when the secret of now is accepted; null ends every earlier one. */
+  readonly previousUntil: Date | null;
+}
 
-/** Newest first. @param db of the agency @param beforeId only keys older than this one */
-export async function listApiKeys(db: ScopedDb, tenantId: string, limit: number, beforeId?: string): Promise<Page<ApiKeyRecord>> {
-  const where = { tenantId, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
+/** `ended`: revoked or expired; `busy`: the secret before is accepted still, or another rotation came first. */
+export type RotationOutcome = { readonly kind: "rotated"; readonly key: ApiKeyRecord } | { readonly kind: "missing" | "ended" | "busy" };
+
+const select = { id: true, name: true, prefix: true, scopes: true, createdAt: true, expiresAt: true, revokedAt: true, rotatedAt: true, previousUntil: true, lastUsedAt: true } as const;
+
+/** Newest first. @param db of the owner's agency, or of the operator @param beforeId only keys older than this one */
+export async function listApiKeys(db: ScopedDb, { agencyId, tenantId }: KeyOwner, limit: number, beforeId?: string): Promise<Page<ApiKeyRecord>> {
+  const where = { agencyId, tenantId, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
   return pageOfRows(await db.apiKey.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
 }
 
-/** @param db of the agency */
+/** @param db of the owner's agency, or of the operator */
 export function createApiKey(db: ScopedDb, { scopes, ...key }: NewApiKey): Promise<ApiKeyRecord> {
   return db.apiKey.create({ data: { ...key, scopes: [...scopes] }, select });
 }
 
-/** Revokes a key; one that is revoked keeps its time. @param db of the agency @returns whether the tenant has the key */
-export async function revokeApiKey(db: ScopedDb, tenantId: string, id: string, now: Date): Promise<boolean> {
-  const revoked = await db.apiKey.updateMany({ where: { id, tenantId, revokedAt: null }, data: { revokedAt: now } });
-  return revoked.count > 0 || (await db.apiKey.count({ where: { id, tenantId } })) > 0;
+/** Gives a key another secret. Of two rotations at once, one is refused. @param db of the owner's agency, or of the operator */
+export async function rotateApiKey(db: ScopedDb, { agencyId, tenantId }: KeyOwner, id: string, { secretHash, now, previousUntil }: KeyRotation): Promise<RotationOutcome> {
+  const owned = { id, agencyId, tenantId };
+  const found = await db.apiKey.findFirst({ where: owned, select: { ...select, secretHash: true } });
+  if (found === null) return { kind: "missing" };
+  if (found.revokedAt !== null || (found.expiresAt !== null && found.expiresAt <= now)) return { kind: "ended" };
+  if (previousUntil !== null && found.previousUntil !== null && found.previousUntil > now) return { kind: "busy" };
+  const previous = previousUntil === null ? { previousSecretHash: null, previousUntil: null } : { previousSecretHash: found.secretHash, previousUntil };
+  const rotated = await db.apiKey.updateMany({ where: { ...owned, secretHash: found.secretHash, revokedAt: null }, data: { secretHash, rotatedAt: now, ...previous } });
+  if (rotated.count === 0) return { kind: "busy" };
+  const { secretHash: _before, ...key } = found;
+  return { kind: "rotated", key: { ...key, rotatedAt: now, previousUntil } };
+}
+
+/** Revokes a key; one that is revoked keeps its time. @param db of the owner's agency, or of the operator @returns whether the owner has the key */
+export async function revokeApiKey(db: ScopedDb, { agencyId, tenantId }: KeyOwner, id: string, now: Date): Promise<boolean> {
+  const owned = { id, agencyId, tenantId };
+  const revoked = await db.apiKey.updateMany({ where: { ...owned, revokedAt: null }, data: { revokedAt: now } });
+  return revoked.count > 0 || (await db.apiKey.count({ where: owned })) > 0;
 }

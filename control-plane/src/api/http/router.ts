@@ -2,12 +2,10 @@ import { pipeline } from "node:stream/promises";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
 import { SCOPES } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import type { Clock } from "@fluxo/core/ports/clock";
 import express, { type Request, type Response, type Router } from "express";
 import type { EventTokens } from "../../live/event-token.ts";
 import type { Access, RequestContext } from "../access/access.ts";
-import { authenticate } from "../access/authenticate.ts";
-import type { KeyCache } from "../access/key-cache.ts";
+import type { Authenticator } from "../access/authenticate.ts";
 import type { ApiServices } from "../services.ts";
 import { accessFor, assertMayCall } from "./access-for.ts";
 import { readJsonBody } from "./body.ts";
@@ -19,10 +17,9 @@ const USER_AGENT_MAX = 500;
 
 /** What the router needs to let a request through. */
 export interface Gate {
-  readonly keys: KeyCache;
+  readonly authenticator: Authenticator;
   readonly tenants: TenantScope;
   readonly eventTokens: EventTokens;
-  readonly clock: Clock;
   /** Check answers against their schemas too. Tests do; in production the types are enough. */
   readonly checksAnswers: boolean;
 }
@@ -89,7 +86,7 @@ async function requestFor(route: RouteDefinition, request: Request, response: Re
 
 /** Who calls: the holder of an event token, where the route takes one and there is no key, else an API key. @throws RequestError UNAUTHENTICATED */
 async function callerOf(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<Access> {
-  const access = tokenAccess(route, request, gate) ?? (await authenticate(request.get("authorization"), gate.keys, gate.clock));
+  const access = tokenAccess(route, request, gate) ?? (await gate.authenticator.byKey(request.get("authorization")));
   return { ...access, context: contextOf(request, response) };
 }
 

@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
+import type { AccessChange } from "@fluxo/contracts/channels/access";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
-import { AGENCY_SCOPES, type Scope } from "@fluxo/contracts/http/scopes";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import type { StoredCredential } from "@fluxo/prisma/credentials/stored-credential";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { createAgency } from "@fluxo/prisma/repositories/agencies";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
@@ -23,36 +22,15 @@ import { EventTokens } from "../../live/event-token.ts";
 import { LiveStreams } from "../../live/live-streams.ts";
 import { NodeTester } from "../../live/node-tester.ts";
 import { WakeHub } from "../../live/wake-hub.ts";
-import { mintApiKey } from "../../keys/api-key.ts";
 import { breakerCloser } from "../close-breaker.ts";
+import { openAccess } from "../access/open-access.ts";
 import { createApiApp } from "../app.ts";
-import { createClient, type Client } from "./client.ts";
+import { createCallers } from "./callers.ts";
 
-/** The plans that the migrations bring. */
-export const PLANS = {
-  FREE: "00000000-0000-7000-8000-000000000001",
-  STARTER: "00000000-0000-7000-8000-000000000002",
-  PRO: "00000000-0000-7000-8000-000000000003",
-} as const;
+export { PLANS, type TestAgency, type TestOperator, type TestTenant } from "./callers.ts";
 
 export const PREFIX = `test-${randomBytes(4).toString("hex")}`;
 export const INGRESS_URL = "https://hooks.example.com";
-
-/** An agency with its admin key, as `bootstrap` makes it. */
-export interface TestAgency {
-  readonly id: string;
-  readonly keyId: string;
-  readonly key: string;
-  readonly client: Client;
-}
-
-/** A tenant with a key that carries everything that a tenant's key can. */
-export interface TestTenant {
-  readonly id: string;
-  readonly keyId: string;
-  readonly key: string;
-  readonly client: Client;
-}
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
@@ -73,6 +51,8 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const metrics = createMetrics(registry);
   const wakes = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `wakes-${PREFIX}` });
   const live = new LiveStreams({ redis, hub: new WakeHub(wakes, PREFIX, logger), tenantDb, clock: systemClock, logger, metrics, quietMs: 300, tenantMax: 5 });
+  const subscriber = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-${PREFIX}` });
+  const access = openAccess({ pool, redis, subscriber, prefix: PREFIX, clock: systemClock, logger });
   const services = {
     tenantDb,
     pool,
@@ -86,6 +66,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     publishCancel: async (message: unknown) => {
       await redis.publish(`${PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
+    announceAccess: (change: AccessChange) => access.changes.announce(change),
     handOver: () => undefined,
     live,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7, waitMs: 3_000 }),
@@ -95,30 +76,33 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const app = createApiApp({ services, metrics, health, checksAnswers: true });
+  const app = createApiApp({ services, authenticator: access.authenticator, metrics, health, checksAnswers: true });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   const url = `http://127.0.0.1:${server.port}`;
+  /** The admin API once more, as another process would run it: it shares the stores and no memory. */
+  const startAnother = async (): Promise<{ readonly url: string; stop(): Promise<void> }> => {
+    const ear = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-2-${PREFIX}` });
+    const own = openAccess({ pool, redis, subscriber: ear, prefix: PREFIX, clock: systemClock, logger });
+    const announceAccess = (change: AccessChange): Promise<void> => own.changes.announce(change);
+    const another = await listen(createApiApp({ services: { ...services, announceAccess }, authenticator: own.authenticator, metrics, health, checksAnswers: true }), { host: "127.0.0.1", port: 0 });
+    const end = async (): Promise<void> => {
+      await another.close(1_000);
+      await own.stop();
+      ear.disconnect();
+    };
+    return { url: `http://127.0.0.1:${another.port}`, stop: end };
+  };
 
-  const createTestAgency = async (name: string, scopes: readonly Scope[] = AGENCY_SCOPES): Promise<TestAgency> => {
-    const key = mintApiKey(uuidV7, randomBytes);
-    const id = uuidV7.next();
-    await createAgency(system, { agencyId: id, name, key: { id: key.id, name: "Admin", prefix: key.prefix, secretHash: key.secretHash, scopes } });
-    return { id, keyId: key.id, key: key.text, client: createClient(url, key.text) };
-  };
-  const createTestTenant = async (agency: TestAgency, name: string, planId: string = PLANS.PRO): Promise<TestTenant> => {
-    const tenant = await agency.client.post("/v1/tenants", { name, planId });
-    const id = tenant.text("id");
-    const key = await agency.client.post(`/v1/tenants/${id}/api-keys`, { name: "All" });
-    return { id, keyId: key.text("id"), key: key.text("key"), client: createClient(url, key.text("key")) };
-  };
   const stop = async (): Promise<void> => {
     live.close();
     await server.close(1_000);
+    await access.stop();
+    subscriber.disconnect();
     wakes.disconnect();
     await tenantDb.close();
     redis.disconnect();
     await Promise.all([pool.end(), system.end()]);
     await database.drop();
   };
-  return { url, pool, system, tenantDb, box, vault, redis, live, logLines: lines, createTestAgency, createTestTenant, stop };
+  return { url, pool, system, tenantDb, box, vault, redis, live, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
 }

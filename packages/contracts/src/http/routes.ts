@@ -1,5 +1,7 @@
 import { accessRoutes } from "./access.ts";
+import { agenciesRoutes } from "./agencies.ts";
 import { agencyRoutes } from "./agency.ts";
+import { apiKeyRoutes } from "./api-keys.ts";
 import { bulkOperationRoutes } from "./bulk-operations.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { executionRoutes } from "./executions.ts";
@@ -19,6 +21,8 @@ import { workflowRoutes } from "./workflows.ts";
 /** Every operation of the admin API, by operation id. */
 export const ROUTES = {
   ...accessRoutes,
+  ...apiKeyRoutes,
+  ...agenciesRoutes,
   ...agencyRoutes,
   ...tenantRoutes,
   ...workflowRoutes,

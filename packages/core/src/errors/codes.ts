@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   MALFORMED_JSON: { http: 400, audience: "caller", title: "The body is not valid JSON." },
   TENANT_REQUIRED: { http: 400, audience: "caller", title: "Whoever reaches several tenants must name one in the Fluxo-Tenant header." },
   UNAUTHENTICATED: { http: 401, audience: "caller", title: "The API key is missing, unknown, expired or revoked." },
+  AGENCY_SUSPENDED: { http: 403, audience: "caller", title: "The agency is suspended." },
   SCOPE_MISSING: { http: 403, audience: "caller", title: "The caller does not have the scope that this operation needs." },
   NOT_FOUND: { http: 404, audience: "caller", title: "There is no such resource for this key." },
   METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The resource does not answer this method." },

@@ -1,5 +1,6 @@
 import { AGENCY_SCOPES, TENANT_SCOPES } from "@fluxo/contracts/http/scopes";
 import { randomBytes } from "node:crypto";
+import { noteKeyUses } from "@fluxo/prisma/access/api-keys";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { mintApiKey } from "../../../keys/api-key.ts";
@@ -67,7 +68,7 @@ test("shows a new key once, and never a secret again", async () => {
   expect((await createClient(api.url, key).get("/v1/me")).at("scopes")).toEqual(["executions:write"]);
 });
 
-test("refuses a key from the moment it is revoked, after at most a second", async () => {
+test("a revoked key is refused at once by the process that revoked it, and within a second by every other", async () => {
   const created = await agency.client.post(`/v1/tenants/${tenant.id}/api-keys`, { name: "Short" });
   const path = `/v1/tenants/${tenant.id}/api-keys/${created.text("id")}`;
   const client = createClient(api.url, created.text("key"));
@@ -76,9 +77,102 @@ test("refuses a key from the moment it is revoked, after at most a second", asyn
   const revoked = await agency.client.get(`/v1/tenants/${tenant.id}/api-keys?limit=1`);
   expect((await agency.client.delete(path)).status).toBe(204);
   expect((await agency.client.get(`/v1/tenants/${tenant.id}/api-keys?limit=1`)).at("data", 0, "revokedAt")).toBe(revoked.text("data", 0, "revokedAt"));
-  await expect.poll(async () => (await client.get("/v1/me")).status, { timeout: 3_000 }).toBe(401);
+  expect((await client.get("/v1/me")).status).toBe(401);
   const missing = await agency.client.delete(`/v1/tenants/${tenant.id}/api-keys/${uuidV7.next()}`);
   expect([missing.status, missing.at("code")]).toEqual([404, "NOT_FOUND"]);
+});
+
+test("another process refuses a revoked key as soon as it hears of it, and within a second when it does not", async () => {
+  const another = await api.startAnother();
+  try {
+    for (const isTold of [true, false]) {
+      const created = await agency.client.post(`/v1/tenants/${tenant.id}/api-keys`, { name: "Short" });
+      const elsewhere = createClient(another.url, created.text("key"));
+      // Its answer is remembered now, for a second.
+      expect((await elsewhere.get("/v1/me")).status).toBe(200);
+      const revokedAtMs = Date.now();
+      if (isTold) await agency.client.delete(`/v1/tenants/${tenant.id}/api-keys/${created.text("id")}`);
+      else await api.system.query("UPDATE api_keys SET revoked_at = now() WHERE id = $1", [created.text("id")]);
+      await expect.poll(async () => (await elsewhere.get("/v1/me")).status, { timeout: 3_000, interval: 20 }).toBe(401);
+      // Without a message, what is remembered ends after a second; with one, long before.
+      expect(Date.now() - revokedAtMs).toBeLessThan(isTold ? 700 : 1_500);
+    }
+  } finally {
+    await another.stop();
+  }
+});
+
+test("a rotated key has two live secrets, never three, until the overlap ends or is ended", async () => {
+  const path = `/v1/tenants/${tenant.id}/api-keys`;
+  const created = await agency.client.post(path, { name: "Rotated" });
+  const rotate = `${path}/${created.text("id")}/rotate`;
+  const statusOf = async (key: string): Promise<number> => (await createClient(api.url, key).get("/v1/me")).status;
+  const first = created.text("key");
+  expect(await statusOf(first)).toBe(200);
+  const rotated = await agency.client.post(rotate);
+  expect([rotated.status, rotated.at("id"), rotated.at("prefix")]).toEqual([200, created.at("id"), created.at("prefix")]);
+  expect(Date.parse(rotated.text("previousUntil")) - Date.parse(rotated.text("rotatedAt"))).toBe(86_400_000);
+  const second = rotated.text("key");
+  expect(second).not.toBe(first);
+  expect([await statusOf(first), await statusOf(second)]).toEqual([200, 200]);
+  const refused = await agency.client.post(rotate);
+  expect([refused.status, refused.at("code")]).toEqual([409, "STATE_CONFLICT"]);
+  const ended = await agency.client.post(rotate, { overlapSeconds: 0 });
+  expect([ended.status, ended.at("previousUntil")]).toEqual([200, null]);
+  const third = ended.text("key");
+  expect([await statusOf(first), await statusOf(second), await statusOf(third)]).toEqual([401, 401, 200]);
+  const brief = await agency.client.post(rotate, { overlapSeconds: 1 });
+  expect([await statusOf(third), await statusOf(brief.text("key"))]).toEqual([200, 200]);
+  await expect.poll(() => statusOf(third), { timeout: 3_000 }).toBe(401);
+  expect(await statusOf(brief.text("key"))).toBe(200);
+  await agency.client.delete(`${path}/${created.text("id")}`);
+  expect((await agency.client.post(rotate)).at("code")).toBe("STATE_CONFLICT");
+  expect((await agency.client.post(`${path}/${uuidV7.next()}/rotate`)).at("code")).toBe("NOT_FOUND");
+  expect(api.logLines.join("\n")).not.toContain(second.slice(created.text("prefix").length + 1));
+});
+
+test("of rotations at the same time one succeeds, and its secret is the one that works", async () => {
+  const path = `/v1/tenants/${tenant.id}/api-keys`;
+  const created = await agency.client.post(path, { name: "Raced" });
+  const answers = await Promise.all(Array.from({ length: 8 }, () => agency.client.post(`${path}/${created.text("id")}/rotate`)));
+  const succeeded = answers.filter(({ status }) => status === 200);
+  expect([succeeded.length, answers.filter(({ status }) => status === 409).length]).toEqual([1, 7]);
+  expect((await createClient(api.url, succeeded[0]?.text("key")).get("/v1/me")).status).toBe(200);
+});
+
+test("an agency has keys of its own, which the operator and other agencies do not see", async () => {
+  const created = await agency.client.post("/v1/agency/api-keys", { name: "Reports", scopes: ["tenants:read", "usage:read"] });
+  expect(created.status).toBe(201);
+  const reports = createClient(api.url, created.text("key"));
+  expect((await reports.get("/v1/me")).body).toMatchObject({ agency: { id: agency.id }, tenant: null, scopes: ["tenants:read", "usage:read"] });
+  expect((await reports.get("/v1/tenants")).status).toBe(200);
+  expect((await reports.post("/v1/agency/api-keys", { name: "More" })).at("code")).toBe("SCOPE_MISSING");
+  expect(((await agency.client.get("/v1/agency/api-keys")).at("data") as { name: string }[]).map(({ name }) => name)).toEqual(["Reports", "Admin"]);
+  const stranger = await api.createTestAgency("Stranger");
+  expect((await stranger.client.delete(`/v1/agency/api-keys/${created.text("id")}`)).status).toBe(404);
+  expect((await stranger.client.post(`/v1/agency/api-keys/${created.text("id")}/rotate`)).status).toBe(404);
+  // The key of a tenant is not the agency's own, and the other way round.
+  expect((await agency.client.delete(`/v1/agency/api-keys/${tenant.keyId}`)).status).toBe(404);
+  expect((await agency.client.delete(`/v1/tenants/${tenant.id}/api-keys/${created.text("id")}`)).status).toBe(404);
+  expect((await agency.client.delete(`/v1/agency/api-keys/${created.text("id")}`)).status).toBe(204);
+  expect((await reports.get("/v1/me")).status).toBe(401);
+});
+
+test("a use is noted within seconds and the minute, beside the requests", async () => {
+  const created = await agency.client.post(`/v1/tenants/${tenant.id}/api-keys`, { name: "Used" });
+  const client = createClient(api.url, created.text("key"));
+  expect(created.at("lastUsedAt")).toBe(null);
+  await client.get("/v1/me");
+  await api.access.flush();
+  const lastUsedAt = async (): Promise<unknown> => (await agency.client.get(`/v1/tenants/${tenant.id}/api-keys?limit=1`)).at("data", 0, "lastUsedAt");
+  const noted = await lastUsedAt();
+  expect(Math.abs(Date.parse(String(noted)) - Date.now())).toBeLessThan(10_000);
+  // Another process may tell a use of the same minute: it is not written.
+  await noteKeyUses(api.pool, new Map([[created.text("id"), new Date(Date.now() + 30_000)]]));
+  expect(await lastUsedAt()).toBe(noted);
+  const later = new Date(Date.now() + 61_000);
+  await noteKeyUses(api.pool, new Map([[created.text("id"), later]]));
+  expect(await lastUsedAt()).toBe(later.toISOString());
 });
 
 test("refuses an expired key", async () => {

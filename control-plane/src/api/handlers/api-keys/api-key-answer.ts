@@ -1,4 +1,4 @@
-import type { apiKeySchema } from "@fluxo/contracts/http/access";
+import type { apiKeySchema } from "@fluxo/contracts/http/api-keys";
 import { SCOPES } from "@fluxo/contracts/http/scopes";
 import type { ApiKeyRecord } from "@fluxo/prisma/repositories/api-keys";
 import type { z } from "zod";
@@ -14,5 +14,8 @@ export function toApiKeyAnswer(key: ApiKeyRecord): z.input<typeof apiKeySchema> 
     createdAt: toInstant(key.createdAt),
     expiresAt: toInstant(key.expiresAt),
     revokedAt: toInstant(key.revokedAt),
+    rotatedAt: toInstant(key.rotatedAt),
+    previousUntil: toInstant(key.previousUntil),
+    lastUsedAt: toInstant(key.lastUsedAt),
   };
 }
