@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION fluxo_resolve_hook(p_token text)
 RETURNS TABLE (tenant_id uuid, trigger_id uuid, workflow_id uuid, config jsonb, sealed_secret bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
   SELECT t.tenant_id, t.id, t.workflow_id, t.config, t.sealed_secret
-  FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id
+  FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id JOIN tenants te ON te.id = t.tenant_id AND te.status <> 'OFFBOARDING'
   WHERE t.hook_token = p_token AND t.is_enabled AND t.kind = 'webhook' AND w.published_version_id IS NOT NULL
 $$;
 ALTER FUNCTION fluxo_resolve_hook(text) OWNER TO fluxo_system;

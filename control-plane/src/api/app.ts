@@ -32,7 +32,7 @@ export function createApiApp({ services, authenticator, metrics, health, checksA
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
-  app.use(routeTable(ROUTES, handlers, services, { authenticator, tenants: new TenantScope(tenantDb), eventTokens: services.eventTokens, checksAnswers }));
+  app.use(routeTable(ROUTES, handlers, services, { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, checksAnswers }));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
   });

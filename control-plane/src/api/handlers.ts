@@ -38,6 +38,9 @@ import { getOpenApi } from "./handlers/node-types/get-open-api.ts";
 import { listNodeTypes } from "./handlers/node-types/list-node-types.ts";
 import { closeOutage } from "./handlers/outages/close-outage.ts";
 import { listOutages } from "./handlers/outages/list-outages.ts";
+import { beginOffBoarding } from "./handlers/off-boardings/begin-off-boarding.ts";
+import { abortOffBoarding, acknowledgeOffBoardingArchive, eraseTenant } from "./handlers/off-boardings/change-off-boarding.ts";
+import { getOffBoarding, getOffBoardingArchive, listOffBoardings } from "./handlers/off-boardings/read-off-boarding.ts";
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
 import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
@@ -106,6 +109,13 @@ export const handlers: Handlers<Routes> = {
   putTenantByExternalId,
   getTenant,
   updateTenant,
+  beginOffBoarding,
+  listOffBoardings,
+  getOffBoarding,
+  getOffBoardingArchive,
+  acknowledgeOffBoardingArchive,
+  eraseTenant,
+  abortOffBoarding,
   getTenantUsage,
   listWorkflows,
   createWorkflow,

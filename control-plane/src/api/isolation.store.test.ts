@@ -24,6 +24,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   rerunExecution: { from: "start" },
   createDryRerun: {},
   updateCredential: { name: "Mine now" },
+  rollbackWorkflow: { number: 1 },
 };
 
 let api: Harness;

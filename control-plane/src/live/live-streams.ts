@@ -77,7 +77,7 @@ export class LiveStreams {
       streamMsMax,
       lastEventId,
     });
-    const leave = hub.join(of.executionId, (isLost) => waiter.wake(isLost));
+    const leave = hub.join(of, (isLost) => waiter.wake(isLost));
     const limit = new AbortController();
     const stream = new Readable({
       highWaterMark: BUFFER_BYTES,

@@ -48,8 +48,8 @@ async function open(executionId: string, headers: Readonly<Record<string, string
 
 /** Does what a worker's publisher does, by the contract. @returns the id of the entry */
 async function publish(executionId: string, entry: Omit<NodeStatusEntry, "version" | "tenantId" | "executionId">, of: { tenantId?: string; isSilent?: boolean } = {}): Promise<string> {
-  const id = await api.redis.xadd(nodeStatusStream(executionId), "*", NODE_STATUS_FIELD, JSON.stringify({ version: 1, tenantId: of.tenantId ?? tenant.id, executionId, ...entry }));
-  if (of.isSilent !== true) await api.redis.publish(`${PREFIX}:${nodeStatusWakeChannel(executionId)}`, "");
+  const id = await api.redis.xadd(nodeStatusStream(tenant.id, executionId), "*", NODE_STATUS_FIELD, JSON.stringify({ version: 1, tenantId: of.tenantId ?? tenant.id, executionId, ...entry }));
+  if (of.isSilent !== true) await api.redis.publish(`${PREFIX}:${nodeStatusWakeChannel(tenant.id, executionId)}`, "");
   return id ?? "";
 }
 
@@ -104,7 +104,7 @@ test("a reader whose place is gone, unknown or nonsense gets a snapshot", async 
     expect((await reader.next("snapshot")).data).toMatchObject({ nodes: [{ nodeId: "start" }] });
     reader.close();
   }
-  await api.redis.del(nodeStatusStream(id));
+  await api.redis.del(nodeStatusStream(tenant.id, id));
   expect((await (await open(id)).next("snapshot")).data).toMatchObject({ nodes: [{ nodeId: "start" }] });
 });
 
@@ -207,7 +207,7 @@ test("a reader that takes nothing holds little memory and loses nothing; shutdow
   slow.read(0);
   await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThan(0));
   for (let index = 0; index < 1_000; index += 1) await publish(id, node(`n${index}`, "SUCCESS"), { isSilent: true });
-  await api.redis.publish(`${PREFIX}:${nodeStatusWakeChannel(id)}`, "");
+  await api.redis.publish(`${PREFIX}:${nodeStatusWakeChannel(tenant.id, id)}`, "");
   await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThanOrEqual(16_384));
   expect(slow.readableLength).toBeLessThan(20_000);
   const text: string[] = [];

@@ -25,7 +25,7 @@ export class StreamReader {
   constructor(redis: RedisClient, of: { readonly tenantId: string; readonly executionId: string }) {
     this.#redis = redis;
     this.#tenantId = of.tenantId;
-    this.#stream = nodeStatusStream(of.executionId);
+    this.#stream = nodeStatusStream(of.tenantId, of.executionId);
   }
 
   /** Whether the stream still has the entry, and so all that came after it. */

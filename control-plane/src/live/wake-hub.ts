@@ -31,8 +31,8 @@ export class WakeHub {
   }
 
   /** Wakes from now on, until the returned function is called. */
-  join(executionId: string, wake: Wake): () => void {
-    const channel = `${this.#prefix}:${nodeStatusWakeChannel(executionId)}`;
+  join({ tenantId, executionId }: { readonly tenantId: string; readonly executionId: string }, wake: Wake): () => void {
+    const channel = `${this.#prefix}:${nodeStatusWakeChannel(tenantId, executionId)}`;
     const readers = this.#readers.get(channel) ?? new Set();
     readers.add(wake);
     if (!this.#readers.has(channel)) {

@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
@@ -7,9 +8,12 @@ import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { createRedis } from "@fluxo/runtime/redis";
 import express from "express";
 import { BulkWorker } from "../operations/bulk-worker.ts";
 import { UsageRoller } from "../usage/usage-roller.ts";
+import { eraseSignals } from "../operations/off-boarding/erase-signals.ts";
+import { OffBoardingWorker } from "../operations/off-boarding/off-boarding-worker.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
@@ -64,6 +68,19 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const relay = new Relay({ ...common, owner, eventApi, outstandingMax: config.RELAY_OUTSTANDING_MAX });
   const sweeper = new Sweeper({ db, clock: systemClock, logger, staleMs: config.RELAY_STALE_MS });
   const listener = new OutboxListener({ ...common, db: listening, onWake: () => relay.wake() });
+  const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "commands" });
+  lifecycle.onStop("redis", () => redis.disconnect());
+  const offBoardingWorker = new OffBoardingWorker({
+    system: db,
+    app: tenants,
+    owner,
+    clock: systemClock,
+    logger,
+    publishCancel: async (message) => {
+      await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
+    },
+    eraseSignals: (tenantId) => eraseSignals(redis, config.FLUXO_REDIS_PREFIX, tenantId),
+  });
   const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
   const usageRoller = new UsageRoller({ db, clock: systemClock, logger, metrics });
   const monitoring = new AbortController();
@@ -71,6 +88,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("bulk operations", () => bulkWorker.stop());
   lifecycle.onStop("usage", () => usageRoller.stop());
+  lifecycle.onStop("off-boardings", () => offBoardingWorker.stop());
   lifecycle.onStop("listener", () => listener.stop());
   lifecycle.onStop("inngest monitor", () => monitoring.abort());
 
@@ -93,6 +111,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   listener.start();
   bulkWorker.start();
   usageRoller.start();
+  offBoardingWorker.start();
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

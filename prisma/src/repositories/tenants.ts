@@ -1,13 +1,16 @@
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
+/** A check constraint keeps the column to these. */
+export type TenantStatus = "ACTIVE" | "SUSPENDED" | "OFFBOARDING";
+
 export interface TenantRecord {
   readonly id: string;
   readonly name: string;
   readonly externalId: string | null;
   readonly planId: string;
   readonly timeZone: string;
-  readonly status: string;
+  readonly status: TenantStatus;
   readonly errorWorkflowId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -29,6 +32,10 @@ export interface TenantChange {
 
 const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, errorWorkflowId: true, createdAt: true, updatedAt: true } as const;
 
+function typed(row: Omit<TenantRecord, "status"> & { readonly status: string }): TenantRecord {
+  return { ...row, status: row.status as TenantStatus };
+}
+
 /** Newest first. @param db of the agency */
 export async function listTenants(db: ScopedDb, agencyId: string, filter: TenantFilter, limit: number, beforeId?: string): Promise<Page<TenantRecord>> {
   const where = {
@@ -37,28 +44,30 @@ export async function listTenants(db: ScopedDb, agencyId: string, filter: Tenant
     ...(filter.status === undefined ? {} : { status: filter.status }),
     ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
   };
-  return pageOfRows(await db.tenant.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
+  return pageOfRows((await db.tenant.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 })).map(typed), limit);
 }
 
 /** @param db of the agency or of the tenant */
 export async function findTenant(db: ScopedDb, tenantId: string): Promise<TenantRecord | undefined> {
-  return (await db.tenant.findUnique({ where: { id: tenantId }, select })) ?? undefined;
+  const row = await db.tenant.findUnique({ where: { id: tenantId }, select });
+  return row === null ? undefined : typed(row);
 }
 
 /** @param db of the agency */
 export async function findTenantByExternalId(db: ScopedDb, agencyId: string, externalId: string): Promise<TenantRecord | undefined> {
-  return (await db.tenant.findUnique({ where: { agencyId_externalId: { agencyId, externalId } }, select })) ?? undefined;
+  const row = await db.tenant.findUnique({ where: { agencyId_externalId: { agencyId, externalId } }, select });
+  return row === null ? undefined : typed(row);
 }
 
 /** @param db of the agency @throws the unique violation of name or external id */
-export function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
-  return db.tenant.create({ data: tenant, select });
+export async function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
+  return typed(await db.tenant.create({ data: tenant, select }));
 }
 
-/** @param db of the agency @returns undefined when the agency has no such tenant @throws the unique violation of name or external id */
+/** @param db of the agency @returns undefined when the agency has no such tenant, or it is being off-boarded @throws the unique violation of name or external id */
 export async function updateTenant(db: ScopedDb, agencyId: string, tenantId: string, change: TenantChange): Promise<TenantRecord | undefined> {
   const data = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-  const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId }, data });
+  const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId, status: { not: "OFFBOARDING" } }, data });
   return changed.count === 0 ? undefined : findTenant(db, tenantId);
 }
 

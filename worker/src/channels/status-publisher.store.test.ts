@@ -36,8 +36,8 @@ function publisherOn(client: RedisClient, waitingMax?: number) {
   return { publisher, dropped };
 }
 
-async function entriesOf(executionId: string): Promise<NodeStatusEntry[]> {
-  const rows = await redis.xrange(nodeStatusStream(executionId), "-", "+");
+async function entriesOf(tenantId: string, executionId: string): Promise<NodeStatusEntry[]> {
+  const rows = await redis.xrange(nodeStatusStream(tenantId, executionId), "-", "+");
   return rows.map(([, fields]) => nodeStatusEntrySchema.parse(JSON.parse(fields[fields.indexOf(NODE_STATUS_FIELD) + 1] ?? "")));
 }
 
@@ -58,11 +58,11 @@ test("an execution tells every change of its nodes and its own, in order and wit
   const { publisher } = publisherOn(redis);
   await deliver(pools, createEngine(pools, "watched", [], publisher));
   await publisher.drain();
-  const entries = await entriesOf(executionId);
+  const entries = await entriesOf(seeded.tenantId, executionId);
   expect(entries.map(told).filter((text) => !text.startsWith("start"))).toEqual(["RUNNING", "check RUNNING 1", "check SUCCESS 1", "no SKIPPED 0", "yes RUNNING 1", "yes SUCCESS 1", "SUCCESS"]);
   expect(entries.every((entry) => entry.tenantId === seeded.tenantId && entry.executionId === executionId)).toBe(true);
   expect(JSON.stringify(entries)).not.toContain("value");
-  expect(await redis.ttl(nodeStatusStream(executionId))).toBeGreaterThan(NODE_STATUS_TTL_SECONDS - 60);
+  expect(await redis.ttl(nodeStatusStream(seeded.tenantId, executionId))).toBeGreaterThan(NODE_STATUS_TTL_SECONDS - 60);
 });
 
 test("a failure tells its code, a delay what is waited for", async () => {
@@ -79,12 +79,12 @@ test("a failure tells its code, a delay what is waited for", async () => {
   const { publisher } = publisherOn(redis);
   await deliver(pools, createEngine(pools, "waiting", [], publisher));
   await publisher.drain();
-  expect((await entriesOf(executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "later", status: "WAITING", reason: "DELAY" } }, { change: { status: "WAITING", reason: "DELAY" } }]);
+  expect((await entriesOf(seeded.tenantId, executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "later", status: "WAITING", reason: "DELAY" } }, { change: { status: "WAITING", reason: "DELAY" } }]);
   await pools.owner.query("UPDATE executions SET resume_at = now() - interval '1 s' WHERE id = $1", [executionId]);
   await pools.owner.query(`UPDATE node_executions SET resume_at = now() - interval '1 s' WHERE execution_id = $1 AND resume_at IS NOT NULL`, [executionId]);
   await createEngine(pools, "waiting", [], publisher).claimAndRun(seeded.tenantId, [executionId]);
   await publisher.drain();
-  expect((await entriesOf(executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "bad", status: "FAILED", errorCode: "TEMPLATE_REFERENCE_MISSING" } }, { change: { status: "FAILED" } }]);
+  expect((await entriesOf(seeded.tenantId, executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "bad", status: "FAILED", errorCode: "TEMPLATE_REFERENCE_MISSING" } }, { change: { status: "FAILED" } }]);
 });
 
 test("a stream keeps a bounded number of entries, and its readers are woken once per batch", async () => {
@@ -93,11 +93,11 @@ test("a stream keeps a bounded number of entries, and its readers are woken once
   const subscriber = createRedis(url, { prefix, logger, role: "blocking" });
   const wakes: string[] = [];
   subscriber.on("message", (channel: string) => void wakes.push(channel));
-  await subscriber.subscribe(`${prefix}:${nodeStatusWakeChannel(executionId)}`);
+  await subscriber.subscribe(`${prefix}:${nodeStatusWakeChannel(of.tenantId, executionId)}`);
   const { publisher } = publisherOn(redis);
   for (let index = 0; index < NODE_STATUS_ENTRIES_MAX * 2; index += 1) publisher.node(of, change);
   await publisher.drain();
-  const length = await redis.xlen(nodeStatusStream(executionId));
+  const length = await redis.xlen(nodeStatusStream(of.tenantId, executionId));
   expect(length).toBeGreaterThanOrEqual(NODE_STATUS_ENTRIES_MAX);
   expect(length).toBeLessThan(NODE_STATUS_ENTRIES_MAX * 1.2);
   await vi.waitFor(() => expect(wakes).toHaveLength(4));
@@ -114,7 +114,7 @@ test("what is too much at once is dropped and counted, and a gap says so before 
   await publisher.drain();
   publisher.node(of, { ...change, attempt: 7 });
   await publisher.drain();
-  const texts = (await entriesOf(of.executionId)).map(told);
+  const texts = (await entriesOf(of.tenantId, of.executionId)).map(told);
   expect(texts.indexOf("gap")).toBeGreaterThanOrEqual(0);
   expect(texts.filter((text) => text !== "gap")).toEqual(["a RUNNING 1", "a RUNNING 2", "a RUNNING 3", "a RUNNING 6", "a RUNNING 7"]);
   expect(texts.filter((text) => text === "gap")).toHaveLength(1);
@@ -150,7 +150,7 @@ test("a Redis that hangs holds a bounded number of changes, and nobody waits", a
   expect(await dropped()).toEqual({ full: 1_000 - 6 - 10 });
   proxy.resume();
   await publisher.drain();
-  expect((await entriesOf(of.executionId)).filter(({ type }) => type === "node")).toHaveLength(16);
+  expect((await entriesOf(of.tenantId, of.executionId)).filter(({ type }) => type === "node")).toHaveLength(16);
   slow.disconnect();
 });
 

@@ -101,11 +101,13 @@ export class StatusPublisher implements StatusChannel {
     const pipeline = redis.pipeline();
     for (const [executionId, entries] of Map.groupBy(batch, (entry) => entry.executionId)) {
       const [first] = entries;
-      const gap: NodeStatusEntry[] = this.#gaps.has(executionId) && first !== undefined ? [{ version: 1, tenantId: first.tenantId, executionId, type: "gap" }] : [];
-      const stream = nodeStatusStream(executionId);
+      if (first === undefined) continue;
+      const { tenantId } = first;
+      const gap: NodeStatusEntry[] = this.#gaps.has(executionId) ? [{ version: 1, tenantId, executionId, type: "gap" }] : [];
+      const stream = nodeStatusStream(tenantId, executionId);
       for (const entry of [...gap, ...entries]) pipeline.xadd(stream, "MAXLEN", "~", NODE_STATUS_ENTRIES_MAX, "*", NODE_STATUS_FIELD, JSON.stringify(entry));
       pipeline.expire(stream, NODE_STATUS_TTL_SECONDS);
-      pipeline.publish(`${prefix}:${nodeStatusWakeChannel(executionId)}`, "");
+      pipeline.publish(`${prefix}:${nodeStatusWakeChannel(tenantId, executionId)}`, "");
     }
     const failed = (await pipeline.exec())?.find(([error]) => error !== null);
     if (failed?.[0] instanceof Error) throw failed[0];

@@ -16,15 +16,16 @@ export function assertMayCall({ scope, subject }: RouteDefinition, access: Acces
 /**
  * The access that the route's subject promises its handler. Only for callers that passed `assertMayCall`.
  * @param params of the path, validated
- * @throws RequestError TENANT_REQUIRED, NOT_FOUND, VALIDATION_FAILED
+ * @throws RequestError TENANT_REQUIRED, NOT_FOUND, VALIDATION_FAILED, TENANT_OFFBOARDING for a change of a tenant that can be read only
  */
-export async function accessFor({ subject }: RouteDefinition, access: Access, header: string | undefined, params: unknown, tenants: TenantScope): Promise<Access> {
+export async function accessFor({ subject, method }: RouteDefinition, access: Access, header: string | undefined, params: unknown, tenants: TenantScope): Promise<Access> {
   if (subject !== "tenant" && subject !== "pathTenant") return access;
   const { agencyId } = access;
   if (agencyId === null) throw new Error("The operator passed for a tenant's operation.");
   const ofAgency = { ...access, agencyId };
-  const tenantId = subject === "tenant" ? await tenants.ofHeader(ofAgency, header) : await tenants.ofId(ofAgency, pathTenant(params));
-  return { ...ofAgency, tenantId } satisfies TenantAccess;
+  const tenant = subject === "tenant" ? await tenants.ofHeader(ofAgency, header) : await tenants.ofId(ofAgency, pathTenant(params));
+  if (tenant.status === "OFFBOARDING" && method !== "get") throw new RequestError("TENANT_OFFBOARDING");
+  return { ...ofAgency, tenantId: tenant.id } satisfies TenantAccess;
 }
 
 function isOperator(access: Access): access is OperatorAccess {

@@ -18,6 +18,7 @@ import { createSecretBox, type SecretBox } from "@fluxo/runtime/secrets/box";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault } from "@fluxo/runtime/secrets/vault";
 import { createTestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
 import { EventTokens } from "../../live/event-token.ts";
 import { LiveStreams } from "../../live/live-streams.ts";
 import { NodeTester } from "../../live/node-tester.ts";
@@ -39,6 +40,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
+  const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
   const tenantDb = createTenantDb(pool);
   const lines: string[] = [];
   const logger = createLogger({ service: "api", level: "debug", destination: { write: (line) => void lines.push(line) } });
@@ -101,8 +103,8 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     wakes.disconnect();
     await tenantDb.close();
     redis.disconnect();
-    await Promise.all([pool.end(), system.end()]);
+    await Promise.all([pool.end(), system.end(), owner.end()]);
     await database.drop();
   };
-  return { url, pool, system, tenantDb, box, vault, redis, live, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
+  return { url, pool, system, owner, tenantDb, box, vault, redis, live, logger, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
 }

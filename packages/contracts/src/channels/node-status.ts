@@ -5,13 +5,13 @@ import { z } from "zod";
  * The channel of an execution: a Redis stream (below the installation's prefix) of its status changes, for people who watch. It is for looking only:
  * PostgreSQL is the truth, and a reader that finds the stream gone, cut or silent looks there.
  */
-export function nodeStatusStream(executionId: string): string {
-  return `executions:${executionId}:nodes`;
+export function nodeStatusStream(tenantId: string, executionId: string): string {
+  return `tenants:${tenantId}:executions:${executionId}:nodes`;
 }
 
 /** Redis channel (below the installation's prefix; its messages say nothing) that wakes the readers of an execution's stream. */
-export function nodeStatusWakeChannel(executionId: string): string {
-  return `executions:${executionId}:nodes:wake`;
+export function nodeStatusWakeChannel(tenantId: string, executionId: string): string {
+  return `${nodeStatusStream(tenantId, executionId)}:wake`;
 }
 
 /** The field of a stream entry that holds the event as JSON. */

@@ -11,6 +11,7 @@ import { liveRoutes } from "./live.ts";
 import { nodeTestRoutes } from "./node-tests.ts";
 import { nodeTypeRoutes } from "./node-types.ts";
 import { occurrenceRoutes } from "./occurrences.ts";
+import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { tenantRoutes } from "./tenants.ts";
@@ -25,6 +26,7 @@ export const ROUTES = {
   ...agenciesRoutes,
   ...agencyRoutes,
   ...tenantRoutes,
+  ...offBoardingRoutes,
   ...workflowRoutes,
   ...triggerRoutes,
   ...hookTestRoutes,

@@ -35,6 +35,8 @@ const tenantName = nameSchema("Its name, unique in the agency.", "Blue Bakery");
 const externalIdSchema = nameSchema("Its id in the agency's own systems, unique in the agency.", "crm-4711");
 const statusSchema = z.enum(["ACTIVE", "SUSPENDED"]).meta({ description: "Executions of a suspended tenant are blocked with TENANT_SUSPENDED.", example: "ACTIVE" });
 
+const shownStatusSchema = z.enum(["ACTIVE", "SUSPENDED", "OFFBOARDING"]).meta({ description: "OFFBOARDING: it can be read only, until it is erased or its off-boarding is given up.", example: "ACTIVE" });
+
 const errorWorkflowSchema = idSchema("The workflow to be started when an execution fails whose workflow names none; null for the agency's. It needs a published trigger.error node.").nullable();
 
 export const tenantSchema = z
@@ -44,7 +46,7 @@ export const tenantSchema = z
     externalId: externalIdSchema.nullable(),
     planId: idSchema("Its plan."),
     timeZone: z.string().meta({ description: "IANA time zone of its quota windows.", example: "Europe/Berlin" }),
-    status: statusSchema,
+    status: shownStatusSchema,
     errorWorkflowId: errorWorkflowSchema,
     createdAt: instantSchema("When it was created."),
     updatedAt: instantSchema("When it was last changed."),
@@ -98,7 +100,7 @@ export const tenantRoutes = {
     query: z.strictObject({
       ...pageQueryShape,
       externalId: externalIdSchema.optional(),
-      status: statusSchema.optional(),
+      status: shownStatusSchema.optional(),
     }),
     responses: { 200: { description: "One page of tenants.", body: pageOf(tenantSchema) } },
     problems: [],
@@ -154,7 +156,7 @@ export const tenantRoutes = {
       200: { description: "The tenant was known and is changed.", body: tenantSchema },
       201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } },
     },
-    problems: ["NAME_TAKEN"],
+    problems: ["NAME_TAKEN", "TENANT_OFFBOARDING"],
   }),
   getTenant: defineRoute({
     operationId: "getTenant",
@@ -190,7 +192,7 @@ export const tenantRoutes = {
       })
       .meta({ id: "UpdateTenant", description: "The fields to be changed." }),
     responses: { 200: { description: "The tenant after the change.", body: tenantSchema } },
-    problems: ["NOT_FOUND", "NAME_TAKEN"],
+    problems: ["NOT_FOUND", "NAME_TAKEN", "TENANT_OFFBOARDING"],
   }),
   getTenantUsage: defineRoute({
     operationId: "getTenantUsage",

@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   NOT_FOUND: { http: 404, audience: "caller", title: "There is no such resource for this key." },
   METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The resource does not answer this method." },
   NAME_TAKEN: { http: 409, audience: "caller", title: "Another resource has this name already." },
+  TENANT_OFFBOARDING: { http: 409, audience: "caller", title: "The tenant is being off-boarded: it can be read only." },
   STATE_CONFLICT: { http: 409, audience: "caller", title: "The resource is not in a state that allows this." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
   PRECONDITION_FAILED: { http: 412, audience: "caller", title: "The resource changed since the version that the request names." },

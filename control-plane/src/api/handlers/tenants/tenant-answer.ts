@@ -11,7 +11,7 @@ export function toTenantAnswer(tenant: TenantRecord): z.input<typeof tenantSchem
     externalId: tenant.externalId,
     planId: tenant.planId,
     timeZone: tenant.timeZone,
-    status: tenant.status === "SUSPENDED" ? "SUSPENDED" : "ACTIVE",
+    status: tenant.status,
     errorWorkflowId: tenant.errorWorkflowId,
     createdAt: toInstant(tenant.createdAt),
     updatedAt: toInstant(tenant.updatedAt),

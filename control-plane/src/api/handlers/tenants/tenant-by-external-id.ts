@@ -1,4 +1,5 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
+import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { brokenUniqueIndex } from "@fluxo/prisma/repositories/constraint";
 import { createTenant, findTenantByExternalId, updateTenant, type TenantRecord } from "@fluxo/prisma/repositories/tenants";
@@ -52,5 +53,6 @@ async function putTenant(db: ScopedDb, { id, agencyId, externalId, name, planId,
   const known = await findTenantByExternalId(db, agencyId, externalId);
   if (known === undefined) return { tenant: await createTenant(db, { id, agencyId, planId, name, timeZone: timeZone ?? "UTC", externalId }), isNew: true };
   const changed = await updateTenant(db, agencyId, known.id, { name, planId, timeZone });
-  return { tenant: changed ?? known, isNew: false };
+  if (changed === undefined) throw new RequestError("TENANT_OFFBOARDING");
+  return { tenant: changed, isNew: false };
 }

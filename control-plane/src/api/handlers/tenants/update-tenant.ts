@@ -1,4 +1,5 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
+import { RequestError } from "@fluxo/core/errors/request-error";
 import { armTriggers, notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { findTenant, updateTenant as changeTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
@@ -12,6 +13,7 @@ import { assertTenantTerms } from "./tenant-terms.ts";
 export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, params, body }, { tenantDb }) => {
   const found = await tenantDb.withAgency(access.agencyId, (db) => findTenant(db, params.tenantId));
   if (found === undefined) throw notFound("tenant");
+  if (found.status === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
   await assertErrorWorkflow(tenantDb, found.id, body.errorWorkflowId, "/body/errorWorkflowId");
   const tenant = await refuseTakenNames("tenant", () =>
     tenantDb.withAgency(access.agencyId, async (db) => {
@@ -22,6 +24,6 @@ export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, pa
       return changed;
     }),
   );
-  if (tenant === undefined) throw notFound("tenant");
+  if (tenant === undefined) throw new RequestError("TENANT_OFFBOARDING");
   return { status: 200, body: toTenantAnswer(tenant) };
 };

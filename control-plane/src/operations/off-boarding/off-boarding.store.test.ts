@@ -1,0 +1,291 @@
+import { createHash } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import { nodeStatusStream } from "@fluxo/contracts/channels/node-status";
+import { openOutage } from "@fluxo/prisma/breakers/outages";
+import { createFileStore } from "@fluxo/prisma/files/file-store";
+import { intake } from "@fluxo/prisma/executions/intake";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { unpackTar } from "modern-tar";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { manualGraph, webhookGraph } from "../../api/testing/graphs.ts";
+import { PREFIX, startHarness, type Harness, type TestAgency, type TestTenant } from "../../api/testing/harness.ts";
+import { claim, record, settle } from "../../api/testing/journey.ts";
+import { eraseSignals } from "./erase-signals.ts";
+import { OffBoardingWorker, type OffBoardingWorkerOptions } from "./off-boarding-worker.ts";
+
+const SECRET = "sk_live_that_nobody_may_see";
+
+let api: Harness;
+let agency: TestAgency;
+const canceled: string[] = [];
+
+beforeAll(async () => {
+  api = await startHarness();
+  agency = await api.createTestAgency("Northwind");
+});
+afterAll(() => api.stop());
+
+function createWorker(rest: Partial<OffBoardingWorkerOptions> = {}): OffBoardingWorker {
+  return new OffBoardingWorker({
+    ...{ system: api.system, app: api.pool, owner: `test-${uuidV7.next()}`, clock: systemClock, logger: api.logger, graceMs: 0, partBytes: 600, eraseMax: 2 },
+    publishCancel: ({ executionId }) => Promise.resolve(void canceled.push(executionId)),
+    eraseSignals: (tenantId) => eraseSignals(api.redis, PREFIX, tenantId),
+    ...rest,
+  });
+}
+
+/** Turns until nothing is due. */
+async function workAll(worker: OffBoardingWorker = createWorker()): Promise<void> {
+  while ((await worker.tick()) > 0);
+}
+
+interface Full extends TestTenant {
+  readonly hookToken: string;
+  readonly triggerId: string;
+  readonly runningId: string;
+  readonly workflowId: string;
+}
+
+/** A tenant with something of everything that the API can make. */
+async function createFullTenant(name: string): Promise<Full> {
+  const tenant = await api.createTestTenant(agency, name);
+  const { client } = tenant;
+  await agency.client.patch(`/v1/tenants/${tenant.id}`, { externalId: `crm-${name}` });
+  const credential = await client.post("/v1/credentials", { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: SECRET } });
+  const manual = await client.post("/v1/workflows", { name: "Manual", graph: manualGraph });
+  const workflowId = manual.text("id");
+  await client.post(`/v1/workflows/${workflowId}/publish`);
+  const hook = await client.post("/v1/workflows", { name: "Hook", graph: webhookGraph({ mode: "standard" }) });
+  const published = await client.post(`/v1/workflows/${hook.text("id")}/publish`);
+  await client.patch(`/v1/workflows/${workflowId}`, { errorWorkflowId: null });
+  const start = async (): Promise<string> => (await client.post(`/v1/workflows/${workflowId}/executions`, { input: { note: `note of ${name}` } })).text("executionId");
+  const [endedId, runningId] = [await start(), await start()];
+  for (let more = 0; more < 5; more += 1) await start();
+  await claim(api, tenant, endedId);
+  await record(api, tenant, endedId, { nodeId: "start", position: 0, output: { note: name } });
+  await settle(api, tenant, endedId, { status: "SUCCESS", output: { big: "x".repeat(100_000) } });
+  await claim(api, tenant, runningId);
+  await createFileStore(api.pool, uuidV7).save({ tenantId: tenant.id, executionId: endedId, nodeId: "make", item: 0 }, { name: "report.txt", mediaType: "text/plain", content: Buffer.from("report") });
+  await openOutage(api.pool, { tenantId: tenant.id, id: uuidV7.next(), credentialId: credential.text("id"), host: null, integration: "http", nextProbeAt: new Date(), errorClass: "SERVER", code: "PROVIDER_FAILED" });
+  await client.post(`/v1/executions/${endedId}/dry-rerun`, {});
+  await client.post("/v1/bulk-operations", { kind: "cancel", name: "Stop", executionIds: [runningId], pacePerMinute: 1 });
+  await api.redis.xadd(nodeStatusStream(tenant.id, endedId), "*", "event", "{}");
+  await api.redis.set(`breakers:${tenant.id}:host:example.com`, "1");
+  return { ...tenant, workflowId, runningId, triggerId: published.text("triggers", 0, "id"), hookToken: published.text("triggers", 0, "hookUrl").split("/").at(-1) ?? "" };
+}
+
+async function begin(tenant: TestTenant): Promise<string> {
+  const begun = await agency.client.post(`/v1/tenants/${tenant.id}/off-boarding`);
+  expect([begun.status, begun.at("status")]).toEqual([202, "STOPPING"]);
+  expect(begun.headers.get("location")).toBe(`/v1/off-boardings/${begun.text("id")}`);
+  return begun.text("id");
+}
+
+async function settleCanceled(tenant: Full): Promise<void> {
+  await settle(api, tenant, tenant.runningId, { status: "CANCELED", output: {} });
+}
+
+const read = (id: string) => agency.client.get(`/v1/off-boardings/${id}`);
+
+async function download(id: string): Promise<{ readonly bytes: Buffer; readonly response: Response }> {
+  const response = await fetch(`${api.url}/v1/off-boardings/${id}/archive`, { headers: { authorization: `Bearer ${agency.key}` } });
+  return { response, bytes: Buffer.from(await response.arrayBuffer()) };
+}
+
+const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Rows of a tenant by table, as the owner of the tables sees them. */
+async function rowsOf(tenantId: string): Promise<ReadonlyMap<string, number>> {
+  const { rows: tables } = await api.owner.query<{ name: string }>("SELECT table_name AS name FROM fluxo_tenant_tables()");
+  const counts = new Map<string, number>();
+  for (const { name } of tables) counts.set(name, (await api.owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name} WHERE tenant_id = $1`, [tenantId])).rows[0]?.n ?? -1);
+  return counts;
+}
+
+test("a tenant is stopped, archived and erased, table by table, and its sibling keeps everything", async () => {
+  const tenant = await createFullTenant("Bakery");
+  const sibling = await createFullTenant("Sibling");
+  const siblingBefore = await rowsOf(sibling.id);
+  const id = await begin(tenant);
+  expect((await agency.client.get(`/v1/tenants/${tenant.id}`)).at("status")).toBe("OFFBOARDING");
+
+  // What runs is asked to end; the archive waits for it.
+  await workAll();
+  expect(canceled).toContain(tenant.runningId);
+  expect((await read(id)).at("status")).toBe("STOPPING");
+  expect((await tenant.client.get(`/v1/executions?status=QUEUED`)).at("data")).toEqual([]);
+  await settleCanceled(tenant);
+  await systemClock.sleep(600);
+  await workAll();
+  const ready = await read(id);
+  expect(ready.at("status")).toBe("READY");
+  const before = await rowsOf(tenant.id);
+
+  // The archive is what it says, holds every row, and no secret.
+  const { bytes, response } = await download(id);
+  expect([response.status, response.headers.get("content-type"), bytes.byteLength]).toEqual([200, "application/gzip", ready.at("archive", "bytes")]);
+  expect(sha256(bytes)).toBe(ready.at("archive", "sha256"));
+  expect(response.headers.get("repr-digest")).toBe(`sha-256=:${createHash("sha256").update(bytes).digest("base64")}:`);
+  const files = new Map((await unpackTar(gunzipSync(bytes))).map(({ header, data }) => [header.name, Buffer.from(data ?? []).toString("utf8")]));
+  const contents = JSON.parse(files.get("contents.json") ?? "") as { files: { fileName: string; rows: number; sha256: string }[] };
+  expect(contents.files.length).toBeGreaterThan(10);
+  for (const file of contents.files) expect([file.fileName, sha256(files.get(file.fileName) ?? "")]).toEqual([file.fileName, file.sha256]);
+  const archived = new Map<string, number>();
+  for (const { fileName, rows } of contents.files) archived.set(fileName.split("/")[0] ?? "", (archived.get(fileName.split("/")[0] ?? "") ?? 0) + rows);
+  const tables = ready.at("tables") as { name: string; note: string | null; rowsArchived: number }[];
+  for (const { name, note, rowsArchived } of tables) {
+    expect([name, rowsArchived]).toEqual([name, archived.get(name) ?? 0]);
+    if (note === null) expect([name, rowsArchived]).toEqual([name, before.get(name)]);
+  }
+  expect(tables.map(({ name }) => name).toSorted()).toEqual([...before.keys()].toSorted());
+  const text = [...files.values()].join("\n");
+  const hidden = [SECRET, tenant.hookToken, tenant.key.slice(37), "Sibling"];
+  expect(hidden.filter((word) => word === "" || text.includes(word))).toEqual([]);
+  expect(["note of Bakery", "Shop", "secret_names", "report.txt", "trigger.webhook"].filter((word) => !text.includes(word))).toEqual([]);
+
+  // Two confirmations: the archive as it arrived, and the name.
+  const erase = (body: object) => agency.client.post(`/v1/off-boardings/${id}/erasure`, body);
+  expect((await erase({ tenantName: "Bakery" })).at("code")).toBe("STATE_CONFLICT");
+  const wrong = await agency.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: sha256("another file") });
+  expect([wrong.status, wrong.at("issues", 0, "path")]).toEqual([400, "/body/archiveSha256"]);
+  expect((await agency.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: sha256(bytes) })).at("status")).toBe("ACKNOWLEDGED");
+  const misnamed = await erase({ tenantName: "Sibling" });
+  expect([misnamed.status, misnamed.at("issues", 0, "path")]).toEqual([400, "/body/tenantName"]);
+  expect((await erase({ tenantName: "Bakery" })).at("status")).toBe("ERASING");
+  expect((await agency.client.post(`/v1/off-boardings/${id}/abort`)).at("code")).toBe("STATE_CONFLICT");
+
+  await workAll();
+  const certificate = await read(id);
+  expect(certificate.body).toMatchObject({ status: "ERASED", tenantId: tenant.id, requestedBy: { kind: "apiKey", id: agency.keyId }, erasure: { requestedBy: { id: agency.keyId }, externalIdHash: sha256("crm-Bakery"), redisKeysDeleted: 2 } });
+  const erased = certificate.at("tables") as { name: string; rowsBefore: number; rowsDeleted: number; rowsLeft: number }[];
+  for (const { name, rowsBefore, rowsDeleted, rowsLeft } of erased.filter((table) => table.name !== "tenants")) expect({ name, rowsBefore, rowsDeleted, rowsLeft }).toEqual({ name, rowsBefore: before.get(name), rowsDeleted: before.get(name), rowsLeft: 0 });
+  expect(erased.at(-1)).toMatchObject({ name: "tenants", rowsBefore: 1, rowsDeleted: 1, rowsLeft: 0 });
+  expect(erased.filter(({ rowsDeleted }) => rowsDeleted > 0).length).toBeGreaterThan(15);
+  expect([...(await rowsOf(tenant.id)).values()].every((count) => count === 0)).toBe(true);
+  expect(await api.redis.exists(nodeStatusStream(tenant.id, tenant.runningId), `breakers:${tenant.id}:host:example.com`)).toBe(0);
+  expect((await download(id)).response.status).toBe(409);
+
+  // Nothing leads to it any more; the sibling is as it was.
+  await systemClock.sleep(1_050);
+  expect((await tenant.client.get("/v1/workflows")).status).toBe(401);
+  expect((await agency.client.forTenant(tenant.id).get("/v1/workflows")).status).toBe(404);
+  expect((await agency.client.forTenant(tenant.id).post("/v1/workflows", { name: "New" })).status).toBe(404);
+  expect(await rowsOf(sibling.id)).toEqual(siblingBefore);
+  expect(await api.redis.exists(`breakers:${sibling.id}:host:example.com`)).toBe(1);
+  expect(JSON.stringify(certificate.body)).not.toContain("Bakery");
+}, 60_000);
+
+test("while a tenant is off-boarded nothing starts for it and nothing changes it; given up, it is suspended and whole", async () => {
+  const tenant = await createFullTenant("Garage");
+  const id = await begin(tenant);
+  await systemClock.sleep(1_050);
+  for (const refused of [
+    await tenant.client.post("/v1/workflows", { name: "New" }),
+    await agency.client.forTenant(tenant.id).post(`/v1/workflows/${tenant.workflowId}/executions`, { input: {} }),
+    await agency.client.patch(`/v1/tenants/${tenant.id}`, { status: "ACTIVE" }),
+    await agency.client.put("/v1/tenants/by-external-id/crm-Garage", { name: "Garage", planId: "00000000-0000-7000-8000-000000000001" }),
+    await agency.client.post(`/v1/tenants/${tenant.id}/off-boarding`),
+  ]) {
+    expect([refused.status, refused.at("code")]).toEqual([409, "TENANT_OFFBOARDING"]);
+  }
+  expect((await tenant.client.get("/v1/workflows")).at("data")).toHaveLength(2);
+  const [late] = await intake(api.pool, [{ tenantId: tenant.id, triggerId: tenant.triggerId, occurrenceKey: "late", executionId: uuidV7.next(), input: {}, payloadId: uuidV7.next(), occurredAt: new Date() }]);
+  expect(late?.outcome).toBe("gone");
+  expect((await api.pool.query("SELECT * FROM fluxo_resolve_hook($1)", [tenant.hookToken])).rows).toEqual([]);
+
+  await workAll();
+  await settleCanceled(tenant);
+  await systemClock.sleep(600);
+  await workAll();
+  const aborted = await agency.client.post(`/v1/off-boardings/${id}/abort`);
+  expect([aborted.status, aborted.at("status"), aborted.at("archive")]).toEqual([200, "ABORTED", null]);
+  expect((await api.owner.query("SELECT FROM archive_parts WHERE off_boarding_id = $1", [id])).rowCount).toBe(0);
+  expect((await agency.client.get(`/v1/tenants/${tenant.id}`)).at("status")).toBe("SUSPENDED");
+  expect((await agency.client.patch(`/v1/tenants/${tenant.id}`, { status: "ACTIVE" })).status).toBe(200);
+  expect((await api.pool.query("SELECT * FROM fluxo_resolve_hook($1)", [tenant.hookToken])).rows).toHaveLength(1);
+  await systemClock.sleep(1_050);
+  expect((await tenant.client.post("/v1/workflows", { name: "New" })).status).toBe(201);
+  expect((await agency.client.post(`/v1/tenants/${tenant.id}/off-boarding`)).status).toBe(202);
+}, 60_000);
+
+test("a worker that dies anywhere costs nothing: others go on, and the archive is the same", async () => {
+  const tenant = await createFullTenant("Florist");
+  const id = await begin(tenant);
+  await workAll();
+  await settleCanceled(tenant);
+  await systemClock.sleep(600);
+  // Each worker has one turn and is never heard of again; its lease ends at once.
+  const dying = (): Promise<number> => createWorker({ leaseMs: 20_000 }).tick();
+  for (let turns = 0; (await read(id)).at("status") !== "READY"; turns += 1) {
+    expect(turns).toBeLessThan(200);
+    await Promise.all([dying(), dying()]);
+  }
+  const ready = await read(id);
+  const { bytes } = await download(id);
+  expect(sha256(bytes)).toBe(ready.at("archive", "sha256"));
+  const names = (await unpackTar(gunzipSync(bytes))).map(({ header }) => header.name);
+  expect(new Set(names).size).toBe(names.length);
+  await agency.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: sha256(bytes) });
+  await agency.client.post(`/v1/off-boardings/${id}/erasure`, { tenantName: "Florist" });
+
+  // A worker that was paused past its lease writes nothing.
+  const { rows: [leased] } = await api.system.query<{ epoch: number }>("SELECT epoch FROM fluxo_off_boarding_claim('paused', 1, 10)");
+  await systemClock.sleep(20);
+  expect((await api.system.query("SELECT * FROM fluxo_erase_step($1, $2, $3, 10)", [agency.id, id, leased?.epoch])).rows).toEqual([]);
+  await Promise.all([workAll(), workAll()]);
+  expect((await read(id)).at("status")).toBe("ERASED");
+}, 60_000);
+
+test("the first act of an erasure destroys the data keys", async () => {
+  const tenant = await api.createTestTenant(agency, "Keys");
+  await tenant.client.post("/v1/credentials", { name: "Shop", kind: "bearer", fields: { hosts: ["api.example.com"], token: SECRET } });
+  const id = await begin(tenant);
+  await workAll();
+  const archive = await read(id);
+  await agency.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: archive.text("archive", "sha256") });
+  await agency.client.post(`/v1/off-boardings/${id}/erasure`, { tenantName: "Keys" });
+  await createWorker().tick();
+  const { rows } = await api.owner.query<{ wrapped: Buffer; sealed: number }>("SELECT k.wrapped, (SELECT count(*)::int FROM credentials c WHERE c.tenant_id = k.tenant_id) AS sealed FROM tenant_keys k WHERE k.tenant_id = $1", [tenant.id]);
+  expect(rows.map(({ wrapped, sealed }) => [wrapped.byteLength, sealed])).toEqual([[0, 1]]);
+  await workAll();
+  expect((await read(id)).at("status")).toBe("ERASED");
+});
+
+test("a table with a tenant that nobody covered stops every off-boarding by its name, before anything is deleted", async () => {
+  const tenant = await createFullTenant("Forgotten");
+  const before = await rowsOf(tenant.id);
+  const id = await begin(tenant);
+  await api.owner.query("CREATE TABLE forgotten_notes (tenant_id uuid NOT NULL REFERENCES tenants (id), id uuid NOT NULL, note text, PRIMARY KEY (tenant_id, id))");
+  try {
+    await settleCanceled(tenant).catch(() => undefined);
+    await workAll();
+    await settleCanceled(tenant);
+    await systemClock.sleep(600);
+    await workAll();
+    expect((await read(id)).at("status")).toBe("STOPPING");
+    expect(api.logLines.join("\n")).toContain("tables that the eraser does not cover: forgotten_notes");
+    expect((await rowsOf(tenant.id)).get("executions")).toBe(before.get("executions"));
+  } finally {
+    await api.owner.query("DROP TABLE forgotten_notes");
+  }
+}, 60_000);
+
+test("off-boardings are the agency's own", async () => {
+  const tenant = await api.createTestTenant(agency, "Own");
+  const stranger = await api.createTestAgency("Contoso");
+  const id = await begin(tenant);
+  for (const refused of [
+    await stranger.client.post(`/v1/tenants/${tenant.id}/off-boarding`),
+    await stranger.client.get(`/v1/off-boardings/${id}`),
+    await stranger.client.get(`/v1/off-boardings/${id}/archive`),
+    await stranger.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: sha256("x") }),
+    await stranger.client.post(`/v1/off-boardings/${id}/erasure`, { tenantName: "Own" }),
+    await stranger.client.post(`/v1/off-boardings/${id}/abort`),
+  ]) {
+    expect([refused.status, refused.at("code")]).toEqual([404, "NOT_FOUND"]);
+  }
+  expect((await stranger.client.get("/v1/off-boardings")).at("data")).toEqual([]);
+  expect((await agency.client.get(`/v1/off-boardings?tenantId=${tenant.id}`)).at("data", 0, "id")).toBe(id);
+  expect((await tenant.client.get("/v1/off-boardings")).status).toBe(403);
+});
