@@ -82,6 +82,7 @@ BEGIN
   END IF;
   -- Whoever writes a row for the tenant holds or waits for a key share of this one.
   SELECT t.external_id INTO v_external FROM tenants t WHERE t.id = v_tenant FOR UPDATE;
+  UPDATE off_boardings o SET redis_keys_deleted = coalesce(o.redis_keys_deleted, 0) + p_redis_keys WHERE o.agency_id = p_agency AND o.id = p_id;
   UPDATE off_boarding_tables o SET rows_left = fluxo_erase_rows(o.table_name, v_tenant) WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id;
   UPDATE off_boarding_tables o SET rows_before = o.rows_deleted + o.rows_left, rows_left = NULL
   WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id AND o.rows_left > 0 AND fluxo_kept_because(o.table_name) IS NULL;
@@ -94,7 +95,7 @@ BEGIN
   VALUES (p_agency, p_id, 'tenants', 1 + (SELECT max(o.position) FROM off_boarding_tables o WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id), 1, 1, 0, true, 1);
   DELETE FROM archive_parts a WHERE a.agency_id = p_agency AND a.off_boarding_id = p_id;
   UPDATE off_boardings o
-  SET status = 'ERASED', completed_at = clock_timestamp(), redis_keys_deleted = p_redis_keys, external_id_hash = encode(sha256(convert_to(v_external, 'UTF8')), 'hex'), lease_owner = NULL, lease_until = NULL
+  SET status = 'ERASED', completed_at = clock_timestamp(), external_id_hash = encode(sha256(convert_to(v_external, 'UTF8')), 'hex'), lease_owner = NULL, lease_until = NULL
   WHERE o.agency_id = p_agency AND o.id = p_id;
   RETURN true;
 END $$;

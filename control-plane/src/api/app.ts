@@ -24,7 +24,7 @@ export interface AppOptions {
 
 /** The admin API as an Express application. */
 export function createApiApp({ services, authenticator, metrics, health, checksAnswers }: AppOptions): Express {
-  const { ids, logger, tenantDb } = services;
+  const { clock, ids, logger, tenantDb } = services;
   const app = express();
   app.disable("x-powered-by");
   // Entity tags are revisions of drafts; Express must not make up others.
