@@ -2,14 +2,15 @@
 -- Order of the checks: time in the queue and in the parking lot, tenant active, workflow active, number of active workflows, node count, node types of the plan, quota (reserved here), a
 -- concurrency slot. Over the quota, the plan rejects (BLOCKED) or parks (WAITING, QUOTA; see parking.sql). While anything is parked, what comes later is parked behind it.
 -- In:   ids of executions that may be QUEUED or called out of the parking lot (start), WAITING and due (resume) or RUNNING with an expired lease (takeover); anything else is skipped,
---       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog. keep: the caller will claim what found no slot again
---       itself as soon as one of the executions it was given here ends, so these are not queued for the next settle.
+--       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog. keep: whether the caller will claim what found no slot
+--       again itself as soon as one of its executions ends, so that these are not queued for the next settle: never, ifClaimed (it was given one here) or always (it has others).
 -- Out:  per id: claimed (with the new epoch, the input and the journal so far, with the outcome of each sub-workflow that a node waited for and that ended), blocked (with the reason), parked, starved (no slot: stays as it
 --       is and the next settle wakes it) or skipped.
 -- Locks: the tenant's slot row first, then executions by id; every function that takes both keeps this order.
 -- Time: the database's clock, read after the locks are held.
-DROP FUNCTION IF EXISTS fluxo_claim(uuid, uuid[], text, int, jsonb, boolean); -- CREATE OR REPLACE changes no result type
-CREATE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb, p_keep boolean)
+DROP FUNCTION IF EXISTS fluxo_claim(uuid, uuid[], text, int, jsonb, boolean); -- of earlier versions
+DROP FUNCTION IF EXISTS fluxo_claim(uuid, uuid[], text, int, jsonb, text); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_claim(p_tenant uuid, p_ids uuid[], p_owner text, p_lease_ms int, p_node_tiers jsonb, p_keep text)
 RETURNS TABLE (execution_id uuid, outcome text, reason text, epoch int, version_id uuid, workflow_id uuid, trigger_node_id text, input jsonb,
                queued_at timestamptz, started_at timestamptz, claimed_at timestamptz, is_canceled boolean, journal jsonb)
 LANGUAGE plpgsql AS $$
@@ -132,7 +133,7 @@ BEGIN
         park_expires_at = coalesce(e.park_expires_at, least(e.expires_at, v_now + make_interval(hours => v_tenant.park_hours_max))), updated_at = v_now
     WHERE e.tenant_id = p_tenant AND e.id = ANY (v_parked);
   END IF;
-  IF cardinality(v_starved) > 0 AND (NOT p_keep OR cardinality(v_claimed) = 0) THEN
+  IF cardinality(v_starved) > 0 AND (p_keep = 'never' OR (p_keep = 'ifClaimed' AND cardinality(v_claimed) = 0)) THEN
     UPDATE executions e SET starved_at = coalesce(e.starved_at, v_now), updated_at = v_now WHERE e.tenant_id = p_tenant AND e.id = ANY (v_starved);
   END IF;
   IF cardinality(v_claimed) > 0 THEN
@@ -181,5 +182,5 @@ BEGIN
          v_reasons[array_position(v_blocked, x.id)], NULL::int, NULL::uuid, NULL::uuid, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, false, NULL::jsonb
   FROM unnest(p_ids) AS x(id) WHERE x.id <> ALL (v_claimed);
 END $$;
-REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, boolean) TO fluxo_app;
+REVOKE ALL ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_claim(uuid, uuid[], text, int, jsonb, text) TO fluxo_app;

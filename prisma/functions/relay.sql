@@ -1,11 +1,13 @@
--- fluxo_relay_claim(owner, limit, lease, outstanding): the next outbox entries to publish, shared between tenants by plan weight.
+-- fluxo_relay_claim(owner, limit, lease, outstanding, gather backlog, gather entries, gather age): the next outbox entries to publish, shared between tenants by plan weight.
 -- A tenant has at most `outstanding` executions released and not started; its further entries wait in the outbox, where they cost nothing.
+-- A tenant with `gather backlog` of them or more gathers its next entries until there are `gather entries`, or the first of them is `gather age` milliseconds old.
 -- Timers (deliver_at) and wake-ups of running or waiting executions do not count as outstanding.
 -- When the shares are more than the limit, chance decides whose turn it is: in a fixed order the last tenants would never have one.
 -- Tenants are found by a loose index scan, so the cost follows the number of tenants with entries, not the number of entries.
 -- `backlog` is how many executions of the entry's tenant are released and not started already.
-DROP FUNCTION IF EXISTS fluxo_relay_claim(text, int, int, int); -- CREATE OR REPLACE changes no result type
-CREATE FUNCTION fluxo_relay_claim(p_owner text, p_limit int, p_lease_ms int, p_outstanding int)
+DROP FUNCTION IF EXISTS fluxo_relay_claim(text, int, int, int); -- of earlier versions
+DROP FUNCTION IF EXISTS fluxo_relay_claim(text, int, int, int, int, int, int); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_relay_claim(p_owner text, p_limit int, p_lease_ms int, p_outstanding int, p_gather_backlog int, p_gather_entries int, p_gather_age_ms int)
 RETURNS TABLE (id bigint, tenant_id uuid, execution_id uuid, concurrency_class text, event_id text, deliver_at timestamptz, created_at timestamptz, backlog int)
 LANGUAGE sql AS $$
   WITH RECURSIVE waiting AS (
@@ -19,7 +21,13 @@ LANGUAGE sql AS $$
     WHERE w.tenant_id IS NOT NULL
   ), share AS (
     SELECT r.tenant_id, r.backlog, least(p_outstanding - r.backlog, greatest(1, ceil(p_limit * r.weight / sum(r.weight) OVER ()))::int) AS take
-    FROM room r WHERE r.backlog < p_outstanding
+    FROM room r LEFT JOIN LATERAL (
+      SELECT count(*) AS entries, min(o.created_at) AS since FROM (
+        SELECT o.created_at FROM outbox o
+        WHERE o.tenant_id = r.tenant_id AND (o.claimed_until IS NULL OR o.claimed_until < clock_timestamp())
+        ORDER BY o.id LIMIT p_gather_entries) o) gathered ON r.backlog >= p_gather_backlog
+    WHERE r.backlog < p_outstanding
+      AND (r.backlog < p_gather_backlog OR gathered.entries >= p_gather_entries OR gathered.since < clock_timestamp() - make_interval(secs => p_gather_age_ms / 1000.0))
   ), next AS (
     SELECT n.tenant_id, n.id, s.backlog
     FROM (SELECT * FROM share ORDER BY random()) s CROSS JOIN LATERAL (
@@ -32,12 +40,13 @@ LANGUAGE sql AS $$
   FROM next WHERE o.tenant_id = next.tenant_id AND o.id = next.id
   RETURNING o.id, o.tenant_id, o.execution_id, o.concurrency_class, o.event_id, o.deliver_at, o.created_at, next.backlog
 $$;
-REVOKE ALL ON FUNCTION fluxo_relay_claim(text, int, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_relay_claim(text, int, int, int) TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_relay_claim(text, int, int, int, int, int, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_relay_claim(text, int, int, int, int, int, int) TO fluxo_system;
 
--- fluxo_relay_sent(owner, tenants, ids): the entries were handed to Inngest: they go, and their executions remember the event's id and the time.
+-- fluxo_relay_sent(owner, tenants, ids, events): the entries were handed to Inngest: they go, and their executions remember the id of the event that released them, and the time.
 -- An entry whose claim ran out and was taken by another relay is left to that one.
-CREATE OR REPLACE FUNCTION fluxo_relay_sent(p_owner text, p_tenants uuid[], p_ids bigint[]) RETURNS int
+DROP FUNCTION IF EXISTS fluxo_relay_sent(text, uuid[], bigint[]); -- of earlier versions
+CREATE OR REPLACE FUNCTION fluxo_relay_sent(p_owner text, p_tenants uuid[], p_ids bigint[], p_events text[]) RETURNS int
 LANGUAGE plpgsql AS $$
 DECLARE
   v_count int;
@@ -47,9 +56,9 @@ BEGIN
   JOIN unnest(p_tenants, p_ids) AS s(tenant_id, id) ON s.tenant_id = o.tenant_id AND s.id = o.id
   ORDER BY e.tenant_id, e.id FOR UPDATE OF e;
   WITH gone AS (
-    DELETE FROM outbox o USING unnest(p_tenants, p_ids) AS s(tenant_id, id)
+    DELETE FROM outbox o USING unnest(p_tenants, p_ids, p_events) AS s(tenant_id, id, event_id)
     WHERE o.tenant_id = s.tenant_id AND o.id = s.id AND o.claimed_by = p_owner
-    RETURNING o.id, o.tenant_id, o.execution_id, o.event_id, o.deliver_at
+    RETURNING o.id, o.tenant_id, o.execution_id, s.event_id, o.deliver_at
   ), last AS (
     SELECT g.tenant_id, g.execution_id, (array_agg(g.event_id ORDER BY g.id DESC))[1] AS event_id, bool_or(g.deliver_at IS NULL) AS is_released
     FROM gone g GROUP BY g.tenant_id, g.execution_id
@@ -60,5 +69,5 @@ BEGIN
   SELECT count(*) INTO v_count FROM gone;
   RETURN v_count;
 END $$;
-REVOKE ALL ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[]) TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[], text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_relay_sent(text, uuid[], bigint[], text[]) TO fluxo_system;

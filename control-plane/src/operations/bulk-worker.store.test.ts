@@ -53,7 +53,7 @@ async function idOf(created: Promise<BulkCreated>): Promise<string> {
 }
 
 async function settleAs(workflow: SeededWorkflow, ids: readonly string[], settlement: Settlement): Promise<void> {
-  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: ids, owner: "test", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: ids, owner: "test", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
   await settleExecutions(app, claimed.map(({ executionId, epoch }) => ({ tenantId: workflow.tenantId, executionId, epoch, payloadId: uuidV7.next(), settlement })));
 }
 
@@ -78,7 +78,7 @@ test("cancels by filter what has not ended, tells why it leaves alone what ended
   await settleAs(workflow, ids.slice(0, 2), { status: "SUCCESS", output: {} });
   const id = await idOf(create(workflow, { kind: "cancel" }));
   expect(await operation(id)).toMatchObject({ status: "RUNNING", matched: 8, done: 0 });
-  await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: ids.slice(2, 4), owner: "test", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: ids.slice(2, 4), owner: "test", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
   await settleAs(workflow, ids.slice(4, 5), FAILED);
   const late = await queueExecutions(app, workflow, [{}]);
   await pass(10_000);

@@ -1,8 +1,12 @@
-import { concurrencyClassSchema, executionReleasedEvent, type ConcurrencyClass, type ExecutionReleased } from "@fluxo/contracts/events/execution-released";
+import { createHash } from "node:crypto";
+import { concurrencyClassSchema, executionReleasedEvent, EXECUTIONS_PER_EVENT_MAX, type ConcurrencyClass, type ExecutionReleased } from "@fluxo/contracts/events/execution-released";
 import type { OutboxEntry } from "@fluxo/prisma/relay/outbox";
 
 /** Executions of one tenant from which on they are a backlog: those released and not started, and the immediate entries of one claim. */
 export const BULK_THRESHOLD = 3;
+
+/** An event of a backlog that releases fewer executions is `bulk`: it waits at Inngest for others, because a start of its own would cost more than they do. */
+export const BULK_EXECUTIONS_MAX = 10;
 
 /** Bounds of one call of the event API, which takes 512 KB. */
 export const EVENTS_MAX = 400;
@@ -18,7 +22,7 @@ export interface ReleasedEvent {
   readonly ts?: number;
 }
 
-/** Events that go out in one call, with the outbox entries that they stand for, in the same order. */
+/** Events that go out in one call, with the outbox entries that they stand for: each names the event that it goes with. */
 export interface Message {
   readonly entries: readonly OutboxEntry[];
   readonly events: readonly ReleasedEvent[];
@@ -26,36 +30,77 @@ export interface Message {
   readonly bytes: number;
 }
 
+/** One event on its way, and what it stands for. */
+interface Parcel {
+  readonly entries: readonly OutboxEntry[];
+  readonly event: ReleasedEvent;
+}
+
 /** The class that serves executions whose class this version does not know, so that they run all the same. */
 const FALLBACK_CLASS = "small" satisfies ConcurrencyClass;
 
+/** Whether the entries of one claim belong to a tenant with a backlog: what it has outstanding counts, and what is claimed now. */
+function isBacklog(own: readonly OutboxEntry[]): boolean {
+  return own.filter(isImmediate).length + (own[0]?.backlog ?? 0) >= BULK_THRESHOLD;
+}
+
 /**
  * What is sent for the entries of one claim. Within a tenant, entries keep their order; tenants take turns, so that a flood of one does not stand
- * before the others. `bulk` is set on immediate entries of a tenant with a backlog, and never on a timer.
+ * before the others. Immediate entries of a tenant with a backlog share events, up to `EXECUTIONS_PER_EVENT_MAX` executions in one; everything else, and
+ * every timer, has an event of its own.
  */
 export function toMessages(entries: readonly OutboxEntry[]): Message[] {
   const byTenant = Map.groupBy(entries.toSorted(byId), (entry) => entry.tenantId);
-  const bulkTenants = new Set<string>();
-  for (const [tenantId, own] of byTenant) {
-    const immediate = own.filter((entry) => entry.deliverAt === null).length;
-    if (immediate + (own[0]?.backlog ?? 0) >= BULK_THRESHOLD) bulkTenants.add(tenantId);
-  }
-  return cut(takeTurns([...byTenant.values()]), (entry) => toEvent(entry, bulkTenants.has(entry.tenantId)));
+  return cut(takeTurns([...byTenant.values()].map(toParcels)));
 }
 
-function toEvent(entry: OutboxEntry, isBacklog: boolean): ReleasedEvent {
-  const concurrencyClass = concurrencyClassSchema.safeParse(entry.concurrencyClass).data ?? FALLBACK_CLASS;
-  return {
-    name: executionReleasedEvent(concurrencyClass),
-    id: entry.eventId,
-    data: { version: 1, tenantId: entry.tenantId, executionId: entry.executionId, bulk: isBacklog && entry.deliverAt === null },
-    ...(entry.deliverAt === null ? {} : { ts: entry.deliverAt.getTime() }),
-  };
+/** The events of one tenant. */
+function toParcels(own: readonly OutboxEntry[]): Parcel[] {
+  if (!isBacklog(own)) return own.map(single);
+  const [immediate, timers] = [own.filter(isImmediate), own.filter((entry) => !isImmediate(entry))];
+  const shared = [...Map.groupBy(immediate, classOf)].flatMap(([concurrencyClass, ofClass]) => parts(ofClass, EXECUTIONS_PER_EVENT_MAX).map((part) => together(concurrencyClass, part)));
+  return [...shared, ...timers.map(single)];
+}
+
+function single(entry: OutboxEntry): Parcel {
+  const { tenantId, executionId, deliverAt, eventId } = entry;
+  const event = { name: executionReleasedEvent(classOf(entry)), id: eventId, data: { version: 1, tenantId, executionId, bulk: isImmediate(entry) && entry.backlog >= BULK_THRESHOLD } } as const;
+  return { entries: [entry], event: deliverAt === null ? event : { ...event, ts: deliverAt.getTime() } };
+}
+
+/** One event for several entries. An execution that has two of them is named once. */
+function together(concurrencyClass: ConcurrencyClass, part: readonly OutboxEntry[]): Parcel {
+  const last = part.at(-1);
+  const executionIds = [...new Set(part.map(({ executionId }) => executionId))];
+  if (last === undefined) throw new RangeError("An event releases at least one execution.");
+  const { tenantId, backlog } = last;
+  const shared = { version: 2, tenantId, executionIds, bulk: backlog >= BULK_THRESHOLD && executionIds.length < BULK_EXECUTIONS_MAX } as const;
+  const event = executionIds.length < 2 ? single(last).event : { name: executionReleasedEvent(concurrencyClass), id: sharedId(part), data: shared };
+  return { entries: part.map((entry) => ({ ...entry, eventId: event.id })), event };
+}
+
+/** Follows from what the event stands for: Inngest drops a repeat of the same entries, and never one that has others among them. */
+function sharedId(part: readonly OutboxEntry[]): string {
+  const digest = createHash("sha256");
+  for (const { eventId } of part) digest.update(eventId).update("\n");
+  return `shared:${digest.digest("hex")}`;
+}
+
+function isImmediate({ deliverAt }: OutboxEntry): boolean {
+  return deliverAt === null;
+}
+
+function classOf({ concurrencyClass }: OutboxEntry): ConcurrencyClass {
+  return concurrencyClassSchema.safeParse(concurrencyClass).data ?? FALLBACK_CLASS;
 }
 
 /** Ids of the outbox are 64-bit numbers in decimal. */
 function byId(a: OutboxEntry, b: OutboxEntry): number {
   return a.id.length - b.id.length || (a.id < b.id ? -1 : Number(a.id > b.id));
+}
+
+function parts<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 function takeTurns<T>(queues: readonly (readonly T[])[]): T[] {
@@ -67,17 +112,16 @@ function takeTurns<T>(queues: readonly (readonly T[])[]): T[] {
   return taken;
 }
 
-function cut(entries: readonly OutboxEntry[], render: (entry: OutboxEntry) => ReleasedEvent): Message[] {
+function cut(parcels: readonly Parcel[]): Message[] {
   const messages: { entries: OutboxEntry[]; events: ReleasedEvent[]; bytes: number }[] = [];
-  for (const entry of entries) {
-    const event = render(entry);
+  for (const { entries, event } of parcels) {
     const bytes = Buffer.byteLength(JSON.stringify(event)) + 1;
     let last = messages.at(-1);
     if (last === undefined || last.events.length >= EVENTS_MAX || last.bytes + bytes > EVENT_BYTES_MAX) {
       last = { entries: [], events: [], bytes: 1 };
       messages.push(last);
     }
-    last.entries.push(entry);
+    last.entries.push(...entries);
     last.events.push(event);
     last.bytes += bytes;
   }

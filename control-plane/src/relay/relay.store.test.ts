@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { EXECUTIONS_PER_EVENT_MAX, releasedExecutions } from "@fluxo/contracts/events/execution-released";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
@@ -50,8 +51,11 @@ const apiOf = (): EventApi => createEventApi({ baseUrl: receiver.url, eventKey, 
 
 function createRelay(options: Partial<RelayOptions> = {}): Relay {
   const metrics = createMetrics(createRegistry());
-  return new Relay({ db: system, owner: randomUUID(), eventApi: apiOf(), clock: systemClock, random: () => 0.5, logger, metrics, outstandingMax: 200, ...options });
+  return new Relay({ db: system, owner: randomUUID(), eventApi: apiOf(), clock: systemClock, random: () => 0.5, logger, metrics, outstandingMax: 200, gatherMs: 0, ...options });
 }
+
+/** Executions by event, in order of arrival. */
+const released = (): string[][] => receiver.events.map(({ data }) => [...releasedExecutions(data)]);
 
 /** Accepts `count` requests of a hook, as the ingress does. @returns the executions' ids in order */
 async function accept(hook: HookRow, count: number): Promise<string[]> {
@@ -126,15 +130,57 @@ describe("a round", () => {
     expect(receiver.events).toEqual([]);
     expect((await createRelay().tick()).sent).toBe(1);
   });
+});
 
-  test("marks a backlog as bulk, and a timer never", async () => {
+describe("events of a backlog", () => {
+  test("are shared; every execution remembers the id of its event, and a timer has its own", async () => {
     const hook = await newHook();
     const ids = await accept(hook, 12);
     const due = new Date(Date.now() + 60_000);
     await owner.query("UPDATE outbox SET deliver_at = $2 WHERE execution_id = $1", [ids[11], due]);
+    expect(await createRelay().tick()).toEqual({ claimed: 12, sent: 12, failed: 0 });
+    expect(released()).toEqual([ids.slice(0, 11), ids.slice(11)]);
+    expect(receiver.events[1]).toMatchObject({ id: ids[11], ts: due.getTime(), data: { bulk: false } });
+    const { rows } = await owner.query("SELECT inngest_event_id AS event FROM executions ORDER BY id");
+    expect(rows.map(({ event }) => event)).toEqual([...ids.slice(0, 11).map(() => receiver.events[0]?.id), ids[11]]);
+  });
+
+  test("are repeated with the same id when the relay dies between send and mark, also when more has come meanwhile", async () => {
+    const hook = await newHook();
+    const ids = await accept(hook, 5);
+    const query = system.query.bind(system);
+    vi.spyOn(system, "query").mockImplementation(((statement: { name?: string }) =>
+      statement.name === "fluxo_relay_sent" ? Promise.reject(new Error("killed")) : query(statement as never)) as never);
+    await expect(createRelay({ leaseMs: 1_000 }).tick()).rejects.toThrow("killed");
+    vi.restoreAllMocks();
+    await owner.query("UPDATE outbox SET claimed_until = now() - interval '1 second'");
     await createRelay().tick();
-    expect(receiver.events.filter(({ data }) => data.bulk)).toHaveLength(11);
-    expect(receiver.events.find(({ id }) => id === ids[11])).toMatchObject({ ts: due.getTime(), data: { bulk: false } });
+    const more = await accept(hook, 5);
+    await createRelay().tick();
+    expect(released()).toEqual([ids, ids, more]);
+    expect(receiver.events[1]?.id).toBe(receiver.events[0]?.id);
+    expect(receiver.events[2]?.id).not.toBe(receiver.events[0]?.id);
+  });
+
+  test("gather until there is enough, time is over or the tenant's work has started; nobody else waits", async () => {
+    const [busy, quiet] = [await newHook(), await newHook()];
+    const first = await accept(busy, 3);
+    const relay = createRelay({ gatherMs: 60_000 });
+    expect((await relay.tick()).sent).toBe(3);
+    const gathered = await accept(busy, 2);
+    const alone = await accept(quiet, 1);
+    expect((await relay.tick()).sent).toBe(1);
+    expect(released()).toEqual([first, alone]);
+    await owner.query("UPDATE outbox SET created_at = now() - interval '2 minutes'");
+    expect((await relay.tick()).sent).toBe(2);
+    expect(receiver.events.at(-1)?.data).toMatchObject({ version: 2, executionIds: gathered, bulk: true });
+    const enough = await accept(busy, EXECUTIONS_PER_EVENT_MAX);
+    expect((await relay.tick()).sent).toBe(EXECUTIONS_PER_EVENT_MAX);
+    expect(released().at(-1)).toEqual(enough);
+    await accept(busy, 1);
+    expect((await relay.tick()).claimed).toBe(0);
+    await owner.query("UPDATE executions SET status = 'CANCELED', completed_at = now() WHERE released_at IS NOT NULL");
+    expect((await relay.tick()).sent).toBe(1);
   });
 });
 
@@ -149,8 +195,7 @@ describe("several relays", () => {
       }),
     );
     while ((await createRelay().tick()).claimed > 0);
-    expect(receiver.events).toHaveLength(ids.length);
-    expect(new Set(receiver.events.map(({ id }) => id))).toEqual(new Set(ids));
+    expect(released().flat().toSorted()).toEqual(ids.toSorted());
   });
 
   test("and one relay never runs two rounds at once", async () => {
@@ -168,7 +213,7 @@ describe("shares", () => {
     await accept(small, 150);
     await accept(huge, 150);
     await createRelay({ claimMax: 110 }).tick();
-    const countOf = (hook: HookRow): number => receiver.events.filter(({ data }) => data.tenantId === hook.tenantId).length;
+    const countOf = (hook: HookRow): number => receiver.events.flatMap(({ data }) => (data.tenantId === hook.tenantId ? releasedExecutions(data) : [])).length;
     expect([countOf(small), countOf(huge)]).toEqual([10, 100]);
   });
 
@@ -177,7 +222,7 @@ describe("shares", () => {
     const ids = await accept(flooding, 50);
     const relay = createRelay({ outstandingMax: 20 });
     while ((await relay.tick()).claimed > 0);
-    expect(receiver.events).toHaveLength(20);
+    expect(released().flat()).toHaveLength(20);
     await accept(quiet, 1);
     expect((await relay.tick()).sent).toBe(1);
     await owner.query("UPDATE executions SET status = 'CANCELED', completed_at = now() WHERE id = ANY($1)", [ids.slice(0, 5)]);
@@ -244,7 +289,7 @@ describe("a relay at work", () => {
     const stopped = relay.stop();
     gate.resolve(undefined);
     await stopped;
-    expect(receiver.events).toHaveLength(ids.length);
+    expect(released().flat()).toEqual(ids);
     expect(await outboxSize()).toBe(0);
   });
 });

@@ -103,7 +103,7 @@ async function expectIndexes(pool: pg.Pool, call: () => Promise<unknown>, readsM
 async function running(): Promise<{ executionId: string; epoch: number }[]> {
   const items = Array.from({ length: BATCH }, () => occurrenceOf(workflow));
   await intake(app, items);
-  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: items.map(({ executionId }) => executionId), owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: items.map(({ executionId }) => executionId), owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
   expect(claimed).toHaveLength(BATCH);
   return claimed.map(({ executionId, epoch }) => ({ executionId, epoch }));
 }

@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 function claim(tenantId: string, executionId: string): Promise<ClaimResult> {
-  return claimExecutions(app, { tenantId, executionIds: [executionId], owner: `worker-${executionId}`, leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  return claimExecutions(app, { tenantId, executionIds: [executionId], owner: `worker-${executionId}`, leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
 }
 
 test("two hundred admissions at once with a quota of ten left: ten run, the others are refused and say why", async () => {
@@ -100,7 +100,7 @@ test("tenants do not wait for each other's slots, and one claim for two tenants'
   const [a, b] = [await seedWorkflow(owner, GRAPH, planId), await seedWorkflow(owner, GRAPH, planId)];
   const [ofA = "", alsoOfA = ""] = await queueExecutions(app, a, [{}, {}]);
   const [ofB = ""] = await queueExecutions(app, b, [{}]);
-  const request = { owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false };
+  const request = { owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" } as const;
   const first = await claimExecutions(app, { ...request, tenantId: a.tenantId, executionIds: [ofA, ofB] });
   expect({ claimed: first.claimed.map(({ executionId }) => executionId), skipped: first.skipped }).toEqual({ claimed: [ofA], skipped: [ofB] });
   expect((await claimExecutions(app, { ...request, tenantId: a.tenantId, executionIds: [alsoOfA] })).starved).toEqual([alsoOfA]);

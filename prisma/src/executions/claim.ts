@@ -59,8 +59,8 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Node type → rank of its tier, of every type that this worker knows. */
   readonly nodeTiers: Readonly<Record<string, number>>;
-  /** The caller claims again by itself what finds no slot, as long as it got at least one execution. */
-  readonly keepStarved: boolean;
+  /** Whether the caller claims again by itself what finds no slot: `ifClaimed` as long as it got at least one execution by this claim, `always` because it runs others. */
+  readonly keepStarved: "never" | "ifClaimed" | "always";
 }
 
 interface ClaimRow {

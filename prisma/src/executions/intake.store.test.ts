@@ -135,6 +135,6 @@ test("an input up to the threshold is in the row, a larger one in the payloads, 
     [workflow.tenantId],
   );
   expect(rows).toEqual([{ inline: true, ref: null, bytes: null }, { inline: false, ref: items[1]?.payloadId, bytes: INLINE_BYTES_MAX + 2 }]);
-  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: items.map(({ executionId }) => executionId), owner: "w", leaseMs: 10_000, nodeTiers: {}, keepStarved: false });
+  const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: items.map(({ executionId }) => executionId), owner: "w", leaseMs: 10_000, nodeTiers: {}, keepStarved: "never" });
   expect(claimed.map(({ input }) => input)).toEqual(inputs);
 });

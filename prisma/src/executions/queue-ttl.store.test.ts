@@ -38,7 +38,7 @@ async function workflowWith(ttlSeconds: number | null): Promise<SeededWorkflow> 
 }
 
 function claim({ tenantId }: SeededWorkflow, executionIds: readonly string[]): Promise<ClaimResult> {
-  return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
 }
 
 /** To the SQL functions it is as if so many seconds had passed. */

@@ -34,7 +34,7 @@ function relayClaim(name: string, limit: number, outstandingMax = 1_000): Promis
 }
 
 function start({ tenantId }: SeededWorkflow, executionIds: readonly string[]): Promise<unknown> {
-  return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
 }
 
 test("more tenants with a backlog than fit in one round: everybody has a turn, also those whose ids sort last", async () => {

@@ -20,6 +20,15 @@ export interface RelayClaim {
   readonly leaseMs: number;
   /** Executions of one tenant that may be released and not started at one time. */
   readonly outstandingMax: number;
+  /** Which tenants' entries wait for company; absent: nobody's. */
+  readonly gather?: RelayGather;
+}
+
+/** A tenant with so many executions released and not started gathers its next entries, until there are so many or the first of them is so old. */
+export interface RelayGather {
+  readonly backlog: number;
+  readonly entries: number;
+  readonly ageMs: number;
 }
 
 interface OutboxRow {
@@ -33,15 +42,18 @@ interface OutboxRow {
   backlog: number;
 }
 
+const NO_GATHER: RelayGather = { backlog: 0x7fff_ffff, entries: 1, ageMs: 0 };
+
 /**
  * Claims the next entries, shared between tenants by plan weight.
  * @param db fluxo_system
  */
 export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<OutboxEntry[]> {
+  const { backlog, entries, ageMs } = claim.gather ?? NO_GATHER;
   const { rows } = await db.query<OutboxRow>({
     name: "fluxo_relay_claim",
-    text: "SELECT id, tenant_id, execution_id, concurrency_class, event_id, deliver_at, created_at, backlog FROM fluxo_relay_claim($1, $2, $3, $4)",
-    values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax],
+    text: "SELECT id, tenant_id, execution_id, concurrency_class, event_id, deliver_at, created_at, backlog FROM fluxo_relay_claim($1, $2, $3, $4, $5, $6, $7)",
+    values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax, backlog, entries, ageMs],
   });
   return rows.map((row) => ({
     id: row.id,
@@ -58,13 +70,14 @@ export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<Outbo
 /**
  * Takes entries out of the outbox after Inngest has accepted their events.
  * @param db fluxo_system
+ * @param entries each with the id of the event that was sent for it
  * @returns how many were still this relay's
  */
-export async function markSent(db: pg.Pool, owner: string, entries: readonly OutboxEntry[]): Promise<number> {
+export async function markSent(db: pg.Pool, owner: string, entries: readonly Pick<OutboxEntry, "tenantId" | "id" | "eventId">[]): Promise<number> {
   const { rows } = await db.query<{ count: number }>({
     name: "fluxo_relay_sent",
-    text: "SELECT fluxo_relay_sent($1, $2, $3) AS count",
-    values: [owner, entries.map((entry) => entry.tenantId), entries.map((entry) => entry.id)],
+    text: "SELECT fluxo_relay_sent($1, $2, $3, $4) AS count",
+    values: [owner, entries.map((entry) => entry.tenantId), entries.map((entry) => entry.id), entries.map((entry) => entry.eventId)],
   });
   return rows[0]?.count ?? 0;
 }

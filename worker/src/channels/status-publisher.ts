@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import {
   NODE_STATUS_ENTRIES_MAX,
   NODE_STATUS_FIELD,
@@ -38,9 +39,12 @@ export interface StatusPublisherOptions {
 
 /** Changes that wait to be sent, of all executions. */
 const WAITING_MAX = 10_000;
+/** Changes of one batch, which is one command: Redis does nothing else meanwhile. */
 const BATCH_MAX = 1_000;
 /** What changes within this time goes in one batch. Milliseconds. */
 const GATHER_MS = 10;
+/** One command for a batch: a command for each change was a third of the worker's work under a burst. */
+const script = readFileSync(new URL("publish.lua", import.meta.url), "utf8");
 /** Executions of which it is remembered that something was dropped; beyond that nobody tells their readers. */
 const GAPS_MAX = 10_000;
 
@@ -98,19 +102,18 @@ export class StatusPublisher implements StatusChannel {
 
   async #write(batch: readonly NodeStatusEntry[]): Promise<void> {
     const { redis, prefix } = this.#options;
-    const pipeline = redis.pipeline();
+    const streams: string[] = [];
+    const given: (string | number)[] = [];
     for (const [executionId, entries] of Map.groupBy(batch, (entry) => entry.executionId)) {
       const [first] = entries;
       if (first === undefined) continue;
       const { tenantId } = first;
       const gap: NodeStatusEntry[] = this.#gaps.has(executionId) ? [{ version: 1, tenantId, executionId, type: "gap" }] : [];
-      const stream = nodeStatusStream(tenantId, executionId);
-      for (const entry of [...gap, ...entries]) pipeline.xadd(stream, "MAXLEN", "~", NODE_STATUS_ENTRIES_MAX, "*", NODE_STATUS_FIELD, JSON.stringify(entry));
-      pipeline.expire(stream, NODE_STATUS_TTL_SECONDS);
-      pipeline.publish(`${prefix}:${nodeStatusWakeChannel(tenantId, executionId)}`, "");
+      const texts = [...gap, ...entries].map((entry) => JSON.stringify(entry));
+      streams.push(nodeStatusStream(tenantId, executionId));
+      given.push(`${prefix}:${nodeStatusWakeChannel(tenantId, executionId)}`, texts.length, ...texts);
     }
-    const failed = (await pipeline.exec())?.find(([error]) => error !== null);
-    if (failed?.[0] instanceof Error) throw failed[0];
+    await redis.eval(script, streams.length, ...streams, NODE_STATUS_ENTRIES_MAX, NODE_STATUS_TTL_SECONDS, NODE_STATUS_FIELD, ...given);
     for (const { executionId } of batch) this.#gaps.delete(executionId);
   }
 

@@ -59,7 +59,7 @@ async function execution(id: string): Promise<{ status: string; error_code: stri
 test("the cancel of an execution whose worker died is honored by the one that takes it over, which runs nothing more of it", async () => {
   const workflow = await seedWorkflow(owner, graph("/echo/cancel-dead"));
   const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
-  await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: [id], owner: "dead", leaseMs: 60_000, nodeTiers: nodeTiers(), keepStarved: false });
+  await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: [id], owner: "dead", leaseMs: 60_000, nodeTiers: nodeTiers(), keepStarved: "never" });
   await markSent(system, "test", await claimOutbox(system, { owner: "test", limit: 100, leaseMs: 10_000, outstandingMax: 100 }));
   expect(await cancelExecution(app, workflow.tenantId, id)).toEqual({ status: "RUNNING", isRequested: true });
   const { cancel_requested_at: asked } = await execution(id);

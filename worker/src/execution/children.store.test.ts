@@ -138,7 +138,7 @@ describe("a parent that waits", () => {
   test("that suspends after its child has ended is woken at once, and only once", async () => {
     const given = await family([set("last", {})]);
     const { tenantId } = given;
-    const { claimed } = await claimExecutions(pools.app, { tenantId, executionIds: [given.id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+    const { claimed } = await claimExecutions(pools.app, { tenantId, executionIds: [given.id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
     const epoch = claimed[0]?.epoch ?? 0;
     const item = { tenantId, parent: { executionId: given.id, epoch, nodeId: "call", item: 0 }, idempotencyKey: "key", workflowId: given.child.workflowId, input: {}, isAwaited: true, occurredAt: new Date() };
     const ask = (times: number) => startChildren(pools.app, Array.from({ length: times }, () => ({ ...item, executionId: uuidV7.next(), payloadId: uuidV7.next() })));
@@ -303,7 +303,7 @@ describe("cancel", () => {
     const given = await family([set("last", {})]);
     await createEngine(pools, "one").claimAndRun(given.tenantId, [given.id]);
     const [, child] = await pair(given);
-    const { claimed } = await claimExecutions(pools.app, { tenantId: given.tenantId, executionIds: [child.id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+    const { claimed } = await claimExecutions(pools.app, { tenantId: given.tenantId, executionIds: [child.id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
     expect(claimed).toHaveLength(1);
     await cancelExecution(pools.app, given.tenantId, given.id);
     expect((await pools.owner.query("SELECT cancel_requested_at IS NOT NULL AS asked FROM executions WHERE id = $1", [child.id])).rows).toEqual([{ asked: true }]);

@@ -46,6 +46,9 @@ export interface BatchReport {
 
 const RESPOND_TYPE = catalog.respond.type;
 
+/** Executions of one claim: it locks and reads each of them, also those for which there is no slot. */
+const CLAIM_MAX = 50;
+
 /** The worker stops: it takes no more work. */
 export class EngineStoppingError extends Error {
   override readonly name = "EngineStoppingError";
@@ -84,7 +87,9 @@ export class Engine {
     for (;;) {
       if (open.length > 0 && !this.#isStopping) {
         const claimBegunMs = performance.now();
-        const { claimed, blocked, parked, skipped, starved } = await this.#options.store.claim(tenantId, open, true);
+        const [asking, later] = [open.slice(0, CLAIM_MAX), open.slice(CLAIM_MAX)];
+        const isRunning = running.size > 0;
+        const { claimed, blocked, parked, skipped, starved } = await this.#options.store.claim(tenantId, asking, isRunning);
         report.claimed += claimed.length;
         report.blocked += blocked.length;
         report.parked += parked.length;
@@ -96,9 +101,11 @@ export class Engine {
           running.add(run);
           void run.then(() => running.delete(run));
         }
-        // Nothing was claimed: the starved are queued for the next settle of the tenant by now.
-        report.starved = claimed.length === 0 ? starved.length : 0;
-        open = claimed.length === 0 ? [] : [...starved];
+        // With nothing claimed and nothing running, the starved are queued for the next settle of the tenant by now.
+        const areKept = isRunning || claimed.length > 0;
+        if (!areKept) report.starved += starved.length;
+        open = areKept ? [...starved, ...later] : later;
+        if (open.length > 0 && (starved.length === 0 || running.size === 0)) continue;
       }
       if (running.size === 0) return report;
       await (open.length === 0 || this.#isStopping ? Promise.all(running) : Promise.race(running));

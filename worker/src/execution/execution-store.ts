@@ -22,7 +22,8 @@ export interface ExecutionStoreOptions {
 
 /** Every write of running executions. Writes of one turn, of all executions of the process, share one statement. */
 export interface ExecutionStore {
-  claim(tenantId: string, executionIds: readonly string[], keepStarved: boolean): Promise<ClaimResult>;
+  /** @param isRunning the caller runs executions of the tenant, and asks again when one of them ends: what finds no slot stays with it */
+  claim(tenantId: string, executionIds: readonly string[], isRunning: boolean): Promise<ClaimResult>;
   loadGraphs(tenantId: string, versionIds: readonly string[]): Promise<ReadonlyMap<string, Graph>>;
   /** Writes the rows of one execution. False when the execution is another's by now. */
   record(rows: readonly JournalRow[], signal: AbortSignal): Promise<boolean>;
@@ -66,7 +67,7 @@ export function createExecutionStore(options: ExecutionStoreOptions): ExecutionS
     },
   });
   return {
-    claim: (tenantId, executionIds, keepStarved) => claimExecutions(pool, { tenantId, executionIds, keepStarved, owner: options.owner, leaseMs: options.leaseMs, nodeTiers: options.nodeTiers }),
+    claim: (tenantId, executionIds, isRunning) => claimExecutions(pool, { tenantId, executionIds, keepStarved: isRunning ? "always" : "ifClaimed", owner: options.owner, leaseMs: options.leaseMs, nodeTiers: options.nodeTiers }),
     loadGraphs: (tenantId, versionIds) => loadVersionGraphs(pool, tenantId, versionIds),
     record: (rows, signal) => untilWritten(() => journal.add(rows), clock, signal, false),
     startChild: (item, signal) => untilWritten<ChildResult>(() => children.add(item), clock, signal, { outcome: "fenced" }),

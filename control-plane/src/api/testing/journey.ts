@@ -8,7 +8,7 @@ import type { Harness, TestTenant } from "./harness.ts";
 
 /** Takes an execution as a worker would. */
 export function claim({ pool }: Harness, tenant: TestTenant, executionId: string): Promise<ClaimResult> {
-  return claimExecutions(pool, { tenantId: tenant.id, executionIds: [executionId], owner: "test", leaseMs: 60_000, nodeTiers: nodeTiers(), keepStarved: false });
+  return claimExecutions(pool, { tenantId: tenant.id, executionIds: [executionId], owner: "test", leaseMs: 60_000, nodeTiers: nodeTiers(), keepStarved: "never" });
 }
 
 /** Writes what one node did, under the first epoch. */

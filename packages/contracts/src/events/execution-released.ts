@@ -9,19 +9,29 @@ export type ConcurrencyClass = keyof typeof CONCURRENCY_CLASSES;
 
 export const concurrencyClassSchema = z.enum(Object.keys(CONCURRENCY_CLASSES) as [ConcurrencyClass, ...ConcurrencyClass[]]);
 
-/** Executions of one tenant that a batched function takes at once, and how long leftovers of a burst wait for company. */
-export const BATCH_SIZE_MAX = 50;
+/** Executions of one tenant that one event may release. */
+export const EXECUTIONS_PER_EVENT_MAX = 50;
+
+/** Events of one tenant that a batched function takes at once, and how long leftovers of a burst wait for company. */
+export const BATCH_EVENTS_MAX = 10;
 export const BATCH_TIMEOUT_SECONDS = 1;
 
-/** Says that an execution may be claimed. It carries references only; the truth is the execution's row. */
-export const executionReleasedSchema = z.strictObject({
-  version: z.literal(1),
-  tenantId: z.uuid(),
-  executionId: z.uuid(),
-  /** Set while the tenant has a backlog: the function then takes these in batches. Never set on an event with a future time. */
-  bulk: z.boolean(),
-});
+/** Set while the tenant has a backlog and the event releases few executions: the function then takes several events at once. Never set on an event with a future time. */
+const bulk = z.boolean();
+
+/** Says that executions may be claimed. It carries references only; the truth is the executions' rows. */
+export const executionReleasedSchema = z.discriminatedUnion("version", [
+  /** One execution. */
+  z.strictObject({ version: z.literal(1), tenantId: z.uuid(), executionId: z.uuid(), bulk }),
+  /** Several executions of one tenant. */
+  z.strictObject({ version: z.literal(2), tenantId: z.uuid(), executionIds: z.array(z.uuid()).min(2).max(EXECUTIONS_PER_EVENT_MAX), bulk }),
+]);
 export type ExecutionReleased = z.output<typeof executionReleasedSchema>;
+
+/** The executions that an event releases. */
+export function releasedExecutions(data: ExecutionReleased): readonly string[] {
+  return data.version === 1 ? [data.executionId] : data.executionIds;
+}
 
 /** The event's name for a class: one function listens to one name. */
 export function executionReleasedEvent(concurrencyClass: ConcurrencyClass): `fluxo/execution.released.${ConcurrencyClass}` {

@@ -97,10 +97,10 @@ const intakes = fc
   );
 
 const claims = fc
-  .record({ owner: fc.constantFrom("c", "d"), picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 5 }), keep: fc.boolean() })
+  .record({ owner: fc.constantFrom("c", "d"), picks: fc.array(fc.nat(20), { minLength: 1, maxLength: 5 }), keep: fc.constantFrom("never", "ifClaimed", "always") })
   .map(({ owner, picks, keep }) =>
     command(
-      `claim by ${owner}${keep ? ", keeping the starved," : ""} ${picks.join(" ")}`,
+      `claim by ${owner}, keeping the starved ${keep}, ${picks.join(" ")}`,
       async (model, world) => {
         const ids = [...new Set(picks.map((index) => target(model, index).id))];
         const expected = model.claim(owner, ids, keep);
@@ -128,7 +128,7 @@ const engineStarts = fc.record({ worker: fc.constantFrom("engine-a", "engine-b")
     `${worker} runs ${index}`,
     async (model, world) => {
       const { id } = target(model, index);
-      const [claimed] = model.claim(worker, [id], true).claimed;
+      const [claimed] = model.claim(worker, [id], "ifClaimed").claimed;
       const runs = world.runs.length;
       await world.start(worker, id, claimed?.epoch ?? 0);
       if (claimed?.isCancelRequested === true) model.settle(claimed, claimed.epoch, { status: "CANCELED" });

@@ -94,7 +94,7 @@ export class StatusModel {
     return { outcome: "accepted", executionId: id };
   }
 
-  claim(owner: string, ids: readonly string[], keepStarved: boolean): ModelClaim {
+  claim(owner: string, ids: readonly string[], keepStarved: "never" | "ifClaimed" | "always"): ModelClaim {
     const result = { claimed: [] as ModelExecution[], blocked: [] as { executionId: string; reason: string }[], parked: [] as string[], starved: [] as ModelExecution[], skipped: [] as string[] };
     const promised = this.#lot(true).filter(({ id }) => !ids.includes(id)).length;
     let hasParked = this.#lot(false).length > 0;
@@ -116,7 +116,7 @@ export class StatusModel {
       Object.assign(execution, { status: "WAITING", reason: "QUOTA", resumeAt: null, starvedAt: null, parkExpiresAt: execution.parkExpiresAt ?? this.now + PARK });
       this.drainAt ??= this.now + 1;
     }
-    if (!keepStarved || result.claimed.length === 0) for (const execution of result.starved) execution.starvedAt ??= this.now;
+    if (keepStarved === "never" || (keepStarved === "ifClaimed" && result.claimed.length === 0)) for (const execution of result.starved) execution.starvedAt ??= this.now;
     return { ...result, starved: result.starved.map(({ id }) => id) };
   }
 

@@ -126,7 +126,7 @@ export class StatusWorld {
     return intake(this.#pools.app, rows);
   }
 
-  async claim(owner: string, executionIds: readonly string[], keepStarved: boolean): Promise<ClaimResult> {
+  async claim(owner: string, executionIds: readonly string[], keepStarved: "never" | "ifClaimed" | "always"): Promise<ClaimResult> {
     const result = await claimExecutions(this.#pools.app, { tenantId: this.#tenantId, executionIds, owner, leaseMs: LEASE * MINUTE_MS, nodeTiers: nodeTiers(), keepStarved });
     this.tickets.push(...result.claimed.map((claimed) => ({ claimed, owner })));
     return result;
@@ -267,7 +267,7 @@ export class StatusWorld {
       await this.drainParked(false);
       const entries = await claimOutbox(this.#pools.system, { owner: "drain", limit: ALL, leaseMs: RELAY_LEASE * MINUTE_MS, outstandingMax: ALL });
       await markSent(this.#pools.system, "drain", entries);
-      const { claimed } = await this.claim("drain", [...new Set(entries.map(({ executionId }) => executionId))], false);
+      const { claimed } = await this.claim("drain", [...new Set(entries.map(({ executionId }) => executionId))], "never");
       const rows = claimed.map((execution) => ({ tenantId: this.#tenantId, executionId: execution.executionId, epoch: execution.epoch, payloadId: this.nextId() }));
       await settleExecutions(this.#pools.app, rows.map((row) => ({ ...row, settlement: { status: "SUCCESS", output: {} } })));
     }
