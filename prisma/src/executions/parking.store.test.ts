@@ -42,7 +42,7 @@ async function seed(limits: PlanLimits): Promise<ParkingTenant> {
 }
 
 function claim(tenantId: string, executionIds: readonly string[]): Promise<ClaimResult> {
-  return claimExecutions(app, { tenantId, executionIds, owner: `worker-${randomUUID()}`, leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  return claimExecutions(app, { tenantId, executionIds, owner: `worker-${randomUUID()}`, leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
 }
 
 async function queue(tenant: SeededWorkflow, count: number): Promise<string[]> {

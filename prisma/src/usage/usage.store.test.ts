@@ -51,7 +51,7 @@ async function rollAll(limit = 1_000): Promise<number> {
 }
 
 async function claimOne(tenantId: string, executionId: string): Promise<number> {
-  const { claimed } = await claimExecutions(app, { tenantId, executionIds: [executionId], owner: "worker", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  const { claimed } = await claimExecutions(app, { tenantId, executionIds: [executionId], owner: "worker", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
   return claimed[0]?.epoch ?? 0;
 }
 
@@ -104,7 +104,7 @@ test("an execution and its nodes are metered with what they used, once however o
 test("one statement writes one event per workflow, node type and model", async () => {
   const { tenantId, ...workflow } = await seedWorkflow(owner, GRAPH);
   const ids = await queueExecutions(app, { tenantId, ...workflow }, Array.from({ length: 20 }, () => ({})));
-  const { claimed } = await claimExecutions(app, { tenantId, executionIds: ids, owner: "worker", leaseMs: 60_000, nodeTiers: {}, keepStarved: false });
+  const { claimed } = await claimExecutions(app, { tenantId, executionIds: ids, owner: "worker", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
   const at = new Date();
   await recordNodes(app, claimed.flatMap(({ executionId, epoch }) => ["a", "b"].map((nodeId) => rowOf(tenantId, executionId, epoch, { nodeId, completedAt: at }))));
   await settleExecutions(app, claimed.map(({ executionId, epoch }) => ({ tenantId, executionId, epoch, payloadId: uuidV7.next(), settlement: { status: "SUCCESS", output: {} } })));

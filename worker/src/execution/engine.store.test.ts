@@ -138,7 +138,7 @@ test("a call with more executions than one claim takes runs all of them, slot by
   const workflow = await seedWorkflow(owner, chain, await addPlan(owner, { executionsPerMonth: 1_000, concurrencyMax: 20 }));
   const { engine } = createWorker("w5b");
   const ids = await queueExecutions(app, workflow, Array.from({ length: 130 }, (_, n) => ({ n })));
-  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 130, blocked: 0, skipped: 0, starved: 0 });
+  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 130, blocked: 0, parked: 0, skipped: 0, starved: 0 });
   const { rows } = await owner.query("SELECT status, count(*)::int, max(wake_count) AS woken FROM executions WHERE tenant_id = $1 GROUP BY status", [workflow.tenantId]);
   expect(rows).toEqual([{ status: "SUCCESS", count: 130, woken: 0 }]);
 });
@@ -148,7 +148,7 @@ test("a call that finds every slot taken queues all of its executions, however m
   const { engine } = createWorker("w5c");
   const ids = await queueExecutions(app, workflow, Array.from({ length: 70 }, (_, n) => ({ n })));
   await owner.query("INSERT INTO concurrency_slots (tenant_id, used) VALUES ($1, 20)", [workflow.tenantId]);
-  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 0, blocked: 0, skipped: 0, starved: 70 });
+  expect(await engine.claimAndRun(workflow.tenantId, ids)).toEqual({ claimed: 0, blocked: 0, parked: 0, skipped: 0, starved: 70 });
   const { rows } = await owner.query("SELECT count(*)::int FROM executions WHERE tenant_id = $1 AND starved_at IS NOT NULL", [workflow.tenantId]);
   expect(rows).toEqual([{ count: 70 }]);
 });
