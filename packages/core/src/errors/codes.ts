@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   TENANT_OFFBOARDING: { http: 409, audience: "caller", title: "The tenant is being off-boarded: it can be read only." },
   STATE_CONFLICT: { http: 409, audience: "caller", title: "The resource is not in a state that allows this." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
+  TEMPLATE_LOCKED: { http: 409, audience: "tenant", title: "A part of the workflow is locked by the agency's template." },
+  TEMPLATE_CONFLICT: { http: 409, audience: "caller", title: "The tenant's changes and the template's contradict each other." },
   PRECONDITION_FAILED: { http: 412, audience: "caller", title: "The resource changed since the version that the request names." },
   BODY_TOO_LARGE: { http: 413, audience: "caller", title: "The body is larger than allowed." },
   UNSUPPORTED_MEDIA_TYPE: { http: 415, audience: "caller", title: "The content type is not accepted here." },
@@ -70,6 +72,12 @@ export const ERROR_CODES = {
   TEMPLATE_TYPE_MISMATCH: { audience: "tenant", title: "A template gives a kind of value that the parameter does not take." },
   CREDENTIAL_UNKNOWN: { audience: "tenant", title: "A node names a credential that the tenant does not have." },
   CREDENTIAL_KIND_WRONG: { audience: "tenant", title: "The credential is of a kind that the node does not take." },
+  PLACEHOLDER_INVALID: { audience: "caller", title: "A placeholder of a workflow template does not fit the parameters or its place." },
+
+  // Why a rollout stopped
+  CANARY_NOT_REACHED: { audience: "caller", title: "No canary tenant of the rollout got the new version." },
+  CANARY_FAILURE_RATE: { audience: "caller", title: "Too many executions of the canary tenants failed." },
+  CANARY_INCONCLUSIVE: { audience: "caller", title: "The canary tenants had too few executions to judge by." },
 
   // Why an execution was refused before it started
   WORKFLOW_INACTIVE: { http: 409, audience: "tenant", title: "The workflow is not active." },

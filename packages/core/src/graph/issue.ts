@@ -26,6 +26,8 @@ export type GraphIssueCode = Extract<
   | "CHILD_UNAVAILABLE"
   | "CREDENTIAL_UNKNOWN"
   | "CREDENTIAL_KIND_WRONG"
+  | "PLACEHOLDER_INVALID"
+  | "TEMPLATE_LOCKED"
 >;
 
 /** One problem of a graph. `path` is a JSON pointer into the graph; `nodeId` names the node at fault, where there is one. */
