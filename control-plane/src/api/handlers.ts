@@ -44,6 +44,13 @@ import { getOffBoarding, getOffBoardingArchive, listOffBoardings } from "./handl
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
 import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
+import { abortRollout, approveRollout, pauseRollout, resumeRollout, rollBackRollout } from "./handlers/rollouts/change-rollout.ts";
+import { createRollout } from "./handlers/rollouts/create-rollout.ts";
+import { getRollout, listRolloutItems, listRollouts } from "./handlers/rollouts/rollouts.ts";
+import { getTemplateInstallation, installTemplate, listOwnInstallations, listTemplateInstallations } from "./handlers/templates/installations.ts";
+import { moveTemplateInstallation, rollBackTemplateInstallation } from "./handlers/templates/move-installation.ts";
+import { createTemplateVersion, getTemplateVersion, listTemplateVersions } from "./handlers/templates/template-versions.ts";
+import { createTemplate, getTemplate, listTemplates, updateTemplate } from "./handlers/templates/templates.ts";
 import { createTenant } from "./handlers/tenants/create-tenant.ts";
 import { getTenantUsage } from "./handlers/tenants/get-tenant-usage.ts";
 import { getTenantByExternalId, putTenantByExternalId } from "./handlers/tenants/tenant-by-external-id.ts";
@@ -127,6 +134,28 @@ export const handlers: Handlers<Routes> = {
   publishWorkflow,
   diffWorkflow,
   rollbackWorkflow,
+  listTemplates,
+  createTemplate,
+  getTemplate,
+  updateTemplate,
+  listTemplateVersions,
+  createTemplateVersion,
+  getTemplateVersion,
+  listTemplateInstallations,
+  installTemplate,
+  getTemplateInstallation,
+  moveTemplateInstallation,
+  rollBackTemplateInstallation,
+  listOwnInstallations,
+  createRollout,
+  listRollouts,
+  getRollout,
+  listRolloutItems,
+  pauseRollout,
+  resumeRollout,
+  abortRollout,
+  approveRollout,
+  rollBackRollout,
   listVersions,
   getVersion,
   listTriggers,

@@ -11,6 +11,7 @@ import { createVersion, findVersionByHash, type VersionRecord } from "@fluxo/pri
 import { setPublishedVersion } from "@fluxo/prisma/repositories/workflows";
 import { findChildIssues } from "./child-issues.ts";
 import { nodeCatalog, nodeTypesOf } from "./graph-catalog.ts";
+import { noteOverrides } from "./installed-workflow.ts";
 import type { PublishPorts } from "./ports.ts";
 import { syncTriggers, type SyncedTrigger } from "./sync-triggers.ts";
 
@@ -20,6 +21,10 @@ export interface PublishRequest {
   readonly graph: Graph;
   /** The key that asks. */
   readonly publishedBy: string;
+  /** Whether the workflow is switched on; otherwise it stays as it is. */
+  readonly activates: boolean;
+  /** Whether the agency's template brings the graph: then its locks do not hold against it, and whoever brings it notes the tenant's overrides. */
+  readonly isByTemplate: boolean;
 }
 
 /** The version that new executions take from now on. */
@@ -33,16 +38,17 @@ export interface PublishResult {
 /**
  * Makes a graph the published version of a workflow, whatever it comes from: checked as a whole, triggers brought to its state, the workflow active.
  * @param db of the tenant, with the workflow locked
- * @throws RequestError GRAPH_INVALID with an issue per fault, each with the node that it is about
+ * @throws RequestError GRAPH_INVALID, TEMPLATE_LOCKED with an issue per fault, each with the node that it is about
  */
 export async function publishGraph(db: ScopedDb, tenantId: string, request: PublishRequest, ports: PublishPorts): Promise<PublishResult> {
-  const { workflowId, graph } = request;
+  const { workflowId, graph, activates, isByTemplate } = request;
   const uses = credentialUsesOf(graph, nodeCatalog);
   assertPublishable([...validateGraph(graph, nodeCatalog), ...(await findChildIssues(db, tenantId, workflowId, graph)), ...findCredentialIssues(uses, await lockCredentialKinds(db, tenantId, credentialIdsOf(uses)))]);
+  if (!isByTemplate) await noteOverrides(db, tenantId, workflowId, graph);
   const published = await findOrCreateVersion(db, tenantId, request, ports);
   await declareCredentials(db, tenantId, published.version.id, uses.map(({ nodeId, param, value }) => ({ nodeId, param, credentialId: value })));
   const synced = await syncTriggers(db, tenantId, workflowId, graph, ports);
-  await setPublishedVersion(db, tenantId, workflowId, published.version.id);
+  await setPublishedVersion(db, tenantId, workflowId, published.version.id, activates);
   await notePeriods(db, tenantId, workflowId);
   return { ...published, synced };
 }
@@ -55,11 +61,10 @@ export function assertPublishable(issues: readonly GraphIssue[]): void {
 }
 
 /** The version with this content: the one that is there, whatever its number, or the next one. */
-async function findOrCreateVersion(db: ScopedDb, tenantId: string, content: PublishRequest, { ids }: PublishPorts): Promise<{ version: VersionRecord; isNew: boolean }> {
-  const { workflowId, graph } = content;
+async function findOrCreateVersion(db: ScopedDb, tenantId: string, { workflowId, graph, publishedBy }: PublishRequest, { ids }: PublishPorts): Promise<{ version: VersionRecord; isNew: boolean }> {
   const contentHash = graphHash(graph);
   const known = await findVersionByHash(db, tenantId, workflowId, contentHash);
   if (known !== undefined) return { version: known, isNew: false };
-  const version = await createVersion(db, tenantId, { ...content, id: ids.next(), contentHash, nodeCount: graph.nodes.length, nodeTypes: nodeTypesOf(graph) });
+  const version = await createVersion(db, tenantId, { workflowId, graph, publishedBy, id: ids.next(), contentHash, nodeCount: graph.nodes.length, nodeTypes: nodeTypesOf(graph) });
   return { version, isNew: true };
 }

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
+import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
@@ -14,6 +16,8 @@ import { BulkWorker } from "../operations/bulk-worker.ts";
 import { UsageRoller } from "../usage/usage-roller.ts";
 import { eraseSignals } from "../operations/off-boarding/erase-signals.ts";
 import { OffBoardingWorker } from "../operations/off-boarding/off-boarding-worker.ts";
+import { createSecretBox } from "@fluxo/runtime/secrets/box";
+import { RolloutWorker } from "../templates/rollout-worker.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
@@ -58,9 +62,12 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const listening = createPool({ ...connection, applicationName: "fluxo-relay-listen", max: 1 });
   lifecycle.onStop("listening pool", () => listening.end());
   await assertServiceRole(db, "fluxo_system");
-  const tenants = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, role: "fluxo_app", applicationName: "fluxo-operations", max: 1 });
+  const tenants = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, role: "fluxo_app", applicationName: "fluxo-operations", max: 2 });
   lifecycle.onStop("tenant pool", () => tenants.end());
   await assertServiceRole(tenants, "fluxo_app");
+
+  const tenantDb = createTenantDb(tenants);
+  lifecycle.onStop("tenant client", () => tenantDb.close());
 
   const eventApi = createEventApi({ baseUrl: config.INNGEST_BASE_URL, eventKey: config.INNGEST_EVENT_KEY, timeoutMs: SEND_TIMEOUT_MS });
   const common = { db, clock: systemClock, random: Math.random, logger, metrics };
@@ -83,12 +90,15 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   });
   const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
   const usageRoller = new UsageRoller({ db, clock: systemClock, logger, metrics });
+  const box = createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS);
+  const rolloutWorker = new RolloutWorker({ system: db, tenantDb, owner, clock: systemClock, ids: uuidV7, randomBytes, box, logger });
   const monitoring = new AbortController();
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("bulk operations", () => bulkWorker.stop());
   lifecycle.onStop("usage", () => usageRoller.stop());
   lifecycle.onStop("off-boardings", () => offBoardingWorker.stop());
+  lifecycle.onStop("rollouts", () => rolloutWorker.stop());
   lifecycle.onStop("listener", () => listener.stop());
   lifecycle.onStop("inngest monitor", () => monitoring.abort());
 
@@ -112,6 +122,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   bulkWorker.start();
   usageRoller.start();
   offBoardingWorker.start();
+  rolloutWorker.start();
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

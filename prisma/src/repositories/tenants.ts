@@ -59,6 +59,12 @@ export async function findTenantByExternalId(db: ScopedDb, agencyId: string, ext
   return row === null ? undefined : typed(row);
 }
 
+/** Which of the named tenants the agency has. @param db of the agency */
+export async function findKnownTenants(db: ScopedDb, agencyId: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await db.tenant.findMany({ where: { agencyId, id: { in: [...new Set(ids)] } }, select: { id: true } });
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** @param db of the agency @throws the unique violation of name or external id */
 export async function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
   return typed(await db.tenant.create({ data: tenant, select }));

@@ -121,7 +121,7 @@ export async function lockDraft(db: ScopedDb, tenantId: string, id: string): Pro
   return rows[0]?.draft;
 }
 
-/** Makes a version the published one and activates the workflow. @param db of the tenant */
-export async function setPublishedVersion(db: ScopedDb, tenantId: string, id: string, versionId: string): Promise<void> {
-  await db.workflow.update({ where: { tenantId_id: { tenantId, id } }, data: { publishedVersionId: versionId, isActive: true } });
+/** Makes a version the published one. @param db of the tenant @param activates whether the workflow is switched on; otherwise it stays as it is */
+export async function setPublishedVersion(db: ScopedDb, tenantId: string, id: string, versionId: string, activates: boolean): Promise<void> {
+  await db.workflow.update({ where: { tenantId_id: { tenantId, id } }, data: { publishedVersionId: versionId, ...(activates ? { isActive: true } : {}) } });
 }

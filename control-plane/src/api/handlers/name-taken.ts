@@ -2,7 +2,7 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { brokenUniqueIndex } from "@fluxo/prisma/repositories/constraint";
 
 /** Runs a write and turns the violation of a unique name into its refusal. @throws RequestError NAME_TAKEN */
-export async function refuseTakenNames<R>(what: "tenant" | "workflow" | "credential", write: () => Promise<R>): Promise<R> {
+export async function refuseTakenNames<R>(what: "tenant" | "workflow" | "template" | "credential", write: () => Promise<R>): Promise<R> {
   try {
     return await write();
   } catch (error) {

@@ -14,6 +14,8 @@ import { occurrenceRoutes } from "./occurrences.ts";
 import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
 import { rerunRoutes } from "./reruns.ts";
+import { rolloutRoutes } from "./rollouts.ts";
+import { templateRoutes } from "./templates.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { triggerStateRoutes } from "./trigger-states.ts";
 import { triggerRoutes } from "./triggers.ts";
@@ -28,6 +30,8 @@ export const ROUTES = {
   ...tenantRoutes,
   ...offBoardingRoutes,
   ...workflowRoutes,
+  ...templateRoutes,
+  ...rolloutRoutes,
   ...triggerRoutes,
   ...hookTestRoutes,
   ...triggerStateRoutes,

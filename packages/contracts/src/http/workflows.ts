@@ -273,7 +273,7 @@ export const workflowRoutes = {
       200: { description: "This content is a version already; it is the published one now.", body: publishedSchema },
       201: { description: "A new version was created and published.", body: publishedSchema, headers: { Location: "The path of the version." } },
     },
-    problems: ["NOT_FOUND", "GRAPH_INVALID"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED"],
   }),
   diffWorkflow: defineRoute({
     operationId: "diffWorkflow",
@@ -303,7 +303,7 @@ export const workflowRoutes = {
     params,
     body: z.strictObject({ number: z.int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }).meta({ id: "RollbackWorkflow", description: "The version to go back to." }),
     responses: { 200: { description: "The version is the published one now.", body: publishedSchema } },
-    problems: ["NOT_FOUND", "GRAPH_INVALID"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED"],
   }),
   listVersions: defineRoute({
     operationId: "listVersions",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CREDENTIAL_KINDS } from "../credentials/kinds.ts";
+import type { CREDENTIAL_KINDS } from "../credentials/kinds.ts";
 import { graphOf, TEST_CATALOG } from "../graph/graphs.test-support.ts";
 import type { Json } from "../json.ts";
 import { templateParametersSchema } from "./parameters.ts";

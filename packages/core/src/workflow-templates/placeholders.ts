@@ -47,8 +47,12 @@ function filled(value: Json, values: ParameterValues): Json {
   }
   if (placeholder.kind === "param") return valueOf(placeholder.name, values);
   if (placeholder.kind === "literal" && placeholder.value !== undefined) return placeholder.value;
-  if (placeholder.kind === "text" && Array.isArray(placeholder.parts)) return placeholder.parts.map((part) => (typeof part === "string" ? part : String(filled(part, values)))).join("");
+  if (placeholder.kind === "text" && Array.isArray(placeholder.parts)) return placeholder.parts.map((part) => textOf(filled(part, values))).join("");
   throw new RangeError("A placeholder is malformed.");
+}
+
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function valueOf(name: Json | undefined, values: ParameterValues): Json {

@@ -13,7 +13,7 @@ export const publishWorkflow: Handler<Routes["publishWorkflow"]> = async ({ acce
   const published = await services.tenantDb.withTenant(tenantId, async (db) => {
     const draft = await lockDraft(db, tenantId, workflowId);
     if (draft === undefined) throw notFound("workflow");
-    return publishGraph(db, tenantId, { workflowId, graph: graphSchema.parse(draft), publishedBy: actor.id }, services);
+    return publishGraph(db, tenantId, { workflowId, graph: graphSchema.parse(draft), publishedBy: actor.id, activates: true, isByTemplate: false }, services);
   });
   const body = toPublishedAnswer(published, services.publicIngressUrl);
   if (!published.isNew) return { status: 200, body };

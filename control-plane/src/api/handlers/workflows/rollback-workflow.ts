@@ -15,7 +15,7 @@ export const rollbackWorkflow: Handler<Routes["rollbackWorkflow"]> = async ({ ac
     if ((await lockDraft(db, tenantId, workflowId)) === undefined) throw notFound("workflow");
     const version = await findVersion(db, tenantId, workflowId, body.number);
     if (version === undefined) throw notFound("version");
-    return publishGraph(db, tenantId, { workflowId, graph: graphSchema.parse(version.graph), publishedBy: actor.id }, services);
+    return publishGraph(db, tenantId, { workflowId, graph: graphSchema.parse(version.graph), publishedBy: actor.id, activates: true, isByTemplate: false }, services);
   });
   return { status: 200, body: toPublishedAnswer(published, services.publicIngressUrl) };
 };
