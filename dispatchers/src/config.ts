@@ -24,6 +24,10 @@ export const dispatcherVariables = z.object({
     .min(1)
     .optional()
     .describe("The folder that holds a folder per tenant, named by the tenant's id, for triggers that watch files (docs/triggers-file.md). Without it no folder is watched; buckets are."),
+  DISPATCHER_HELD_MAX: intVariable({ min: 0, max: 20_000 })
+    .default(500)
+    .describe("Connections that one process holds to sources that tell of news (IMAP IDLE), at one time; what has no place is polled. 0: none are held."),
+  DISPATCHER_HELD_PER_HOST_MAX: intVariable({ min: 1, max: 20_000 }).default(100).describe("Of these, to one host."),
   DISPATCHER_BATCH: intVariable({ min: 1, max: 5_000 }).default(500).describe("Due triggers that are claimed by one statement."),
 });
 

@@ -9,6 +9,8 @@ export interface DovecotOptions {
   /** PEM, for the TLS port and STARTTLS. */
   readonly certificate: string;
   readonly key: string;
+  /** What it says that it can once somebody is logged in, instead of all that it can. */
+  readonly capability?: string;
 }
 
 /** A Dovecot of its own in a scratch folder: any user name has a mailbox, with one password for all. */
@@ -44,7 +46,7 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   for (const folder of ["run", "state", "mail"]) mkdirSync(join(dir, folder));
   writeFileSync(join(dir, "certificate.pem"), options.certificate);
   writeFileSync(join(dir, "key.pem"), options.key);
-  writeFileSync(join(dir, "dovecot.conf"), configuration(dir, user, port, tlsPort));
+  writeFileSync(join(dir, "dovecot.conf"), configuration(dir, user, port, tlsPort) + (options.capability === undefined ? "" : `imap_capability = ${options.capability}\n`));
   if (isRoot) for (const path of ["", "run", "state", "mail", "certificate.pem", "key.pem", "dovecot.conf"]) chownSync(join(dir, path), user.uid, user.gid);
   const server = new DovecotProcess(binary, dir, isRoot ? user : undefined, [port, tlsPort]);
   await server.start();
@@ -82,7 +84,7 @@ class DovecotProcess {
 
   async start(): Promise<void> {
     const own = this.#user === undefined ? {} : { uid: this.#user.uid, gid: this.#user.gid };
-    const started = spawn(this.#binary, ["-F", "-c", join(this.#dir, "dovecot.conf")], { ...own, stdio: ["ignore", "ignore", "pipe"] });
+    const started = spawn(this.#binary, ["-F", "-c", join(this.#dir, "dovecot.conf")], { ...own, detached: true, stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
     started.stderr.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
     this.#process = started;
@@ -100,17 +102,26 @@ class DovecotProcess {
     this.#process = undefined;
     if (running === undefined || running.exitCode !== null) return;
     const ended = new Promise((resolve) => running.once("exit", resolve));
-    running.kill("SIGTERM");
+    signalGroup(running, "SIGTERM");
     await Promise.race([ended, sleep(STOP_MS)]);
-    if (running.exitCode === null && running.signalCode === null) {
-      running.kill("SIGKILL");
-      await ended;
-    }
+    // Sessions outlive their server for a while, with connections that nobody accepted anew.
+    signalGroup(running, "SIGKILL");
+    await ended;
   }
 
   #log(): string {
     const path = join(this.#dir, "dovecot.log");
     return existsSync(path) ? readFileSync(path, "utf8") : "";
+  }
+}
+
+/** To the server and all that it started; one that is gone is none. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

@@ -5,13 +5,15 @@ import type { HttpPort } from "@fluxo/core/ports/http";
 import { withImap } from "@fluxo/nodes/imap/imap-session";
 import { emailParamsSchema, type EmailTriggerParams } from "@fluxo/nodes/trigger-email/definition";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
-import type { PollContext, PolledSource, PollResult } from "../polling/source.ts";
+import type { ImapFlow } from "imapflow";
+import type { PollContext, PollResult, WatchableSource, WatchContext, WatchEnd } from "../polling/source.ts";
 import { GmailClient } from "./gmail-client.ts";
 import { gmailCursorSchema } from "./gmail-cursor.ts";
 import { imapCursorSchema } from "./imap-cursor.ts";
 import { lookAtGmail, type GmailSource } from "./look-at-gmail.ts";
 import { lookAtImap, type ImapSource } from "./look-at-imap.ts";
 import type { TriggerCredential, TriggerCredentials } from "./trigger-credentials.ts";
+import { watchImap, type WatchTimes } from "./watch-imap.ts";
 
 export interface EmailSourceOptions {
   readonly credentials: TriggerCredentials;
@@ -19,16 +21,22 @@ export interface EmailSourceOptions {
   readonly http: HttpPort;
   /** Where Gmail's API is; another place in tests only. */
   readonly gmailUrl?: string;
+  /** Of held connections; others in tests only. */
+  readonly watchTimes?: Pick<WatchTimes, "quietMs" | "lookMs">;
 }
 
 /** Looks of one tenant, and looks with one credential, at one time. Providers count the sessions of an account: Gmail allows 15, others fewer. */
 const TENANT_MAX = 4;
 const CREDENTIAL_MAX = 2;
+/** A held connection goes so long without a look at most, a third of what RFC 2177 gives IDLE; a look may take so long. */
+const WATCH_TIMES = { quietMs: 540_000, lookMs: 60_000 } as const;
+/** Over a held connection a server may be silent for longer than between two looks; then it is asked. */
+const SILENCE_ROOM_MS = 60_000;
 /** A trigger whose parameters cannot be read is looked at again after this. */
 const BROKEN_MS = 3_600_000;
 
 /** Mailboxes over IMAP and Gmail accounts over their API. */
-export class EmailSource implements PolledSource {
+export class EmailSource implements WatchableSource {
   readonly kind = "email";
   readonly #options: EmailSourceOptions;
 
@@ -58,6 +66,46 @@ export class EmailSource implements PolledSource {
         return this.#pollGmail(claimed, params, source, context);
       default:
         return source satisfies never;
+    }
+  }
+
+  isWatched({ config }: ClaimedTrigger): boolean {
+    const parsed = emailParamsSchema.safeParse(config);
+    return parsed.success && parsed.data.source.provider === "imap" && parsed.data.source.watch === "idle";
+  }
+
+  async watch(claimed: ClaimedTrigger, { signal, now, takeHost, tell }: WatchContext): Promise<WatchEnd> {
+    const { credentials, dial, watchTimes = WATCH_TIMES } = this.#options;
+    const params = paramsOf(claimed.config);
+    const { source } = params;
+    if (source.provider !== "imap") return "unable";
+    if (signal.aborted) return "stopped";
+    const opened = await credentials.open(claimed, params.credential, "imap");
+    const { host } = opened.credential.fields;
+    if (!takeHost(host)) return "unable";
+    let cursor = claimed.cursor === null ? undefined : imapCursorSchema.parse(claimed.cursor);
+    const session = new AbortController();
+    const login = setTimeout(() => session.abort(new NodeError(`${host} did not answer in time.`, { errorClass: "TIMEOUT", code: "NODE_TIMEOUT" })), watchTimes.lookMs);
+    const onStop = (): void => session.abort(signal.reason);
+    signal.addEventListener("abort", onStop, { once: true });
+    const work = async (client: ImapFlow): Promise<WatchEnd> => {
+      clearTimeout(login);
+      // From here on a stop ends the wait, and the session with a goodbye.
+      signal.removeEventListener("abort", onStop);
+      await opened.accepted();
+      const look = (): Promise<PollResult> => lookAtImap(client, params, source, cursor, now());
+      const tellAndMove = async (found: PollResult): Promise<boolean> => {
+        const isHeld = await tell(found);
+        cursor = imapCursorSchema.parse(found.cursor);
+        return isHeld;
+      };
+      return watchImap({ client, look, tell: tellAndMove, signal, abort: (reason) => session.abort(reason), ...watchTimes, floorMs: claimed.pollIntervalMsMin });
+    };
+    try {
+      return await noting(opened, () => withImap(dial, opened.credential.fields, session.signal, work, { silenceMs: watchTimes.quietMs + SILENCE_ROOM_MS }));
+    } finally {
+      clearTimeout(login);
+      signal.removeEventListener("abort", onStop);
     }
   }
 

@@ -6,6 +6,7 @@ import type { RedisClient } from "@fluxo/runtime/redis";
 import { DelayedError, Queue, Worker, type Job } from "bullmq";
 import type pg from "pg";
 import type { Limits } from "./limits.ts";
+import type { HeldSources } from "./held-sources.ts";
 import type { PollRunner } from "./poll-runner.ts";
 import type { PolledSource } from "./source.ts";
 
@@ -13,6 +14,8 @@ export interface PollQueueOptions {
   readonly kind: PolledKind;
   readonly source: PolledSource;
   readonly runner: PollRunner;
+  /** Takes triggers that are watched over a connection. */
+  readonly held?: HeldSources;
   readonly limits: Limits;
   readonly owner: string;
   /** Connections of fluxo_system. */
@@ -88,7 +91,7 @@ export class PollQueue {
   }
 
   async #look(job: Job<PollJob>, token: string | undefined): Promise<void> {
-    const { kind, owner, system, leaseMs, limits, runner, clock, random } = this.#options;
+    const { kind, owner, system, leaseMs, limits, runner, held, clock, random } = this.#options;
     const { tenantId, triggerId, limits: wanted } = pollJobSchema.parse(job.data);
     const holder = `${owner}:${triggerId}`;
     if (!(await limits.take(holder, wanted))) {
@@ -97,7 +100,7 @@ export class PollQueue {
     }
     try {
       const claimed = await adoptTrigger(system, { tenantId, triggerId, from: queueOwner(kind), owner, leaseMs });
-      if (claimed !== undefined) await runner.run(claimed, this.#stopping.signal);
+      if (claimed !== undefined && (await held?.hold(claimed)) !== true) await runner.run(claimed, this.#stopping.signal);
     } finally {
       await limits.release(holder, wanted);
     }

@@ -33,39 +33,55 @@ export class PollRunner {
 
   /** One look at one source. Undefined when another dispatcher holds the trigger by now. @throws what the database threw */
   async run(claimed: ClaimedTrigger, signal?: AbortSignal): Promise<DispatchResult | undefined> {
-    const { app, owner, ids, logger, source } = this.#options;
     const begunMs = performance.now();
-    const outcome = await this.#look(claimed, signal);
-    const [result] = await commitDispatch(app, owner, [{ ...outcome, durationMs: performance.now() - begunMs }], ids);
+    return this.commit(await this.#look(claimed, signal), performance.now() - begunMs);
+  }
+
+  /** Commits what became of one trigger. Undefined when another dispatcher holds it by now. @param durationMs of the look, for the ledger; absent: there was none. @throws what the database threw */
+  async commit(outcome: DispatchOutcome, durationMs?: number): Promise<DispatchResult | undefined> {
+    const { app, owner, ids, logger, source } = this.#options;
+    const [result] = await commitDispatch(app, owner, [{ ...outcome, ...(durationMs === undefined ? {} : { durationMs }) }], ids);
     if (result?.isHeld === true) return result;
-    logger.warn({ kind: source.kind, triggerId: claimed.triggerId, epoch: claimed.epoch }, "the lease was lost during a look; nothing was written");
+    logger.warn({ kind: source.kind, triggerId: outcome.held.triggerId, epoch: outcome.held.epoch }, "the lease was lost during a look; nothing was written");
     return undefined;
   }
 
   async #look(claimed: ClaimedTrigger, outer: AbortSignal | undefined): Promise<DispatchOutcome> {
-    const { source, clock, timeoutMs, logger } = this.#options;
+    const { source, clock, timeoutMs } = this.#options;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = outer === undefined ? timeout : AbortSignal.any([timeout, outer]);
     try {
       const found = await source.poll(claimed, { signal, now: () => clock.now() });
-      return this.#outcomeOf(claimed, found);
+      return this.outcomeOf(claimed, found);
     } catch (error) {
-      const failure = error instanceof NodeError ? error : new NodeError(error instanceof Error ? error.message : "The source could not be read.", failureOf(timeout));
-      logger.warn({ err: error, kind: source.kind, triggerId: claimed.triggerId, code: failure.code }, "a source could not be looked at");
-      const waitMs = Math.max(this.#intervalMs(claimed), Math.min(RETRY_MS.first * 2 ** Math.min(claimed.failures, 10), RETRY_MS.last), failure.retryAfterMs ?? 0);
-      return {
-        ...emptyOutcome(claimed),
-        nextDueAt: this.#after(waitMs),
-        error: { code: failure.code, message: normalizeMessage(failure.message) },
-      };
+      return this.failureOf(claimed, error, timeout.aborted);
     }
   }
 
-  #outcomeOf(claimed: ClaimedTrigger, { cursor, items, marks, parked, hasMore, waitMs, soonMs, entries }: PollResult): DispatchOutcome {
+  /** What a look that failed comes to: it is told, and the next one waits longer the more of them failed in a row. */
+  failureOf(claimed: ClaimedTrigger, error: unknown, isTimeout: boolean): DispatchOutcome {
+    const { source, logger } = this.#options;
+    const failure = error instanceof NodeError ? error : new NodeError(error instanceof Error ? error.message : "The source could not be read.", isTimeout ? { errorClass: "TIMEOUT", code: "NODE_TIMEOUT" } : { errorClass: "INTERNAL", code: "INTERNAL" });
+    logger.warn({ err: error, kind: source.kind, triggerId: claimed.triggerId, code: failure.code }, "a source could not be looked at");
+    const waitMs = Math.max(this.#intervalMs(claimed), Math.min(RETRY_MS.first * 2 ** Math.min(claimed.failures, 10), RETRY_MS.last), failure.retryAfterMs ?? 0);
+    return {
+      ...emptyOutcome(claimed),
+      nextDueAt: this.#after(waitMs),
+      error: { code: failure.code, message: normalizeMessage(failure.message) },
+    };
+  }
+
+  /** What a look comes to that found something or nothing. */
+  outcomeOf(claimed: ClaimedTrigger, { cursor, items, marks, parked, hasMore, waitMs, soonMs, entries }: PollResult): DispatchOutcome {
     const intervalMs = Math.max(Math.min(this.#intervalMs(claimed), soonMs ?? Infinity), claimed.pollIntervalMsMin);
     const nextDueAt = hasMore ? this.#options.clock.now() : this.#after(Math.max(intervalMs, waitMs ?? 0));
     const kept = filterItems(claimed.config, items);
     return { ...emptyOutcome(claimed), cursor, items: kept.items, marks: [...marks, ...kept.marks], parked, nextDueAt, isConnected: true, ...(entries === undefined ? {} : { entries }) };
+  }
+
+  /** Gives the lease of a watched source back: due again after `waitMs`. */
+  releaseOf(claimed: ClaimedTrigger, waitMs: number): DispatchOutcome {
+    return { ...emptyOutcome(claimed), isConnected: true, nextDueAt: waitMs === 0 ? this.#options.clock.now() : this.#after(waitMs) };
   }
 
   #intervalMs(claimed: ClaimedTrigger): number {
@@ -80,8 +96,4 @@ export class PollRunner {
 
 function emptyOutcome({ tenantId, triggerId, epoch }: ClaimedTrigger): DispatchOutcome {
   return { held: { tenantId, triggerId, epoch }, nextDueAt: null, hold: false, isConnected: false, items: [], marks: [], parked: [] };
-}
-
-function failureOf(timeout: AbortSignal): { errorClass: "TIMEOUT" | "INTERNAL"; code: "NODE_TIMEOUT" | "INTERNAL" } {
-  return timeout.aborted ? { errorClass: "TIMEOUT", code: "NODE_TIMEOUT" } : { errorClass: "INTERNAL", code: "INTERNAL" };
 }

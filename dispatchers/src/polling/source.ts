@@ -41,3 +41,25 @@ export interface PolledSource {
   /** @throws NodeError when the source cannot be looked at; an item that cannot be read is parked instead */
   poll(claimed: ClaimedTrigger, context: PollContext): Promise<PollResult>;
 }
+
+/** Watching a source over a connection that is held. */
+export interface WatchContext {
+  /** Aborts when the watch is to end: the process stops, or the lease is not to be kept any more. */
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+  /** Takes a place among the connections to a host, for as long as the watch lasts; false when there is none. */
+  readonly takeHost: (host: string) => boolean;
+  /** Commits what a look found and keeps the lease; false when another dispatcher holds the trigger by now. @throws what the database threw */
+  readonly tell: (found: PollResult) => Promise<boolean>;
+}
+
+/** How a watch ended, if not by a failure: it was told to, the connection is gone, or the source cannot be watched (now). */
+export type WatchEnd = "stopped" | "gone" | "unable";
+
+/** A kind of source that may tell by itself when there is something to look at. */
+export interface WatchableSource extends PolledSource {
+  /** Whether a trigger asks for it. */
+  isWatched(claimed: ClaimedTrigger): boolean;
+  /** Looks, tells and waits, again and again, over one connection that ends with it. Its first look begins at once. @throws NodeError as `poll` */
+  watch(claimed: ClaimedTrigger, context: WatchContext): Promise<WatchEnd>;
+}

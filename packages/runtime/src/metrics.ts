@@ -55,6 +55,7 @@ export const METRICS = {
   usageDifferences: { kind: "gauge", name: "fluxo_usage_differences", help: "Sums of usage that do not fit executions, journal and files, as this process last checked the latest hours; anything but 0 is a defect.", labels: [] },
   triggersSilent: { kind: "gauge", name: "fluxo_triggers_silent", help: "Triggers from which nothing comes although something should, of the whole installation as this dispatcher last saw it, by kind.", labels: ["kind"] },
   triggersFailing: { kind: "gauge", name: "fluxo_triggers_failing", help: "Triggers whose last poll failed, of the whole installation as this dispatcher last saw it, by kind.", labels: ["kind"] },
+  sourcesHeld: { kind: "gauge", name: "fluxo_sources_held", help: "Connections to sources that this dispatcher holds now, by kind.", labels: ["kind"] },
   credentialsFailing: { kind: "gauge", name: "fluxo_trigger_credentials_failing", help: "Credentials that failing triggers use and that their providers refuse, each counted once however many triggers use it, as this dispatcher last saw it.", labels: [] },
   executionsStarted: { kind: "counter", name: "fluxo_executions_started_total", help: "Executions that this worker admitted and leased; a continued one counts again.", labels: [] },
   executionsSettled: { kind: "counter", name: "fluxo_executions_settled_total", help: "Executions that this worker brought to a terminal status, by status.", labels: ["status"] },

@@ -22,7 +22,7 @@ export async function createGmailAccount(place: SourcePlace, { source = {}, host
     credentialId,
     config: JSON.parse(JSON.stringify(emailParamsSchema.parse({ credential: credentialId, source: { provider: "gmail", ...source } }))),
     pageSize: GMAIL_PAGE,
-    open: () => openEmailSource(place, [server.host], server.url),
+    open: () => openEmailSource(place, [server.host], { gmailUrl: server.url }),
     add: (count) => {
       for (let number = 0; number < count; number += 1) server.add({ raw: mailText({ id: randomUUID() }) });
       return Promise.resolve();

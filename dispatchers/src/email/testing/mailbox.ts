@@ -15,7 +15,7 @@ import { ImapFlow } from "imapflow";
 import type pg from "pg";
 import type { CredentialKind } from "@fluxo/core/credentials/kinds";
 import type { SourcePlace, SourceUnderTest } from "../../testing/source-stage.ts";
-import { EmailSource } from "../email-source.ts";
+import { EmailSource, type EmailSourceOptions } from "../email-source.ts";
 import { IMAP_PAGE } from "../look-at-imap.ts";
 import { TriggerCredentials } from "../trigger-credentials.ts";
 import { mailText, poisonText } from "./mail.ts";
@@ -39,17 +39,18 @@ export async function storeCredential({ tenantId, app, owner }: SourcePlace, kin
 }
 
 /** The e-mail source as a new process makes it. @param hosts `host:port` that it may call although they are private */
-export function openEmailSource({ app }: Pick<SourcePlace, "app">, hosts: readonly string[], gmailUrl?: string): EmailSource {
+export function openEmailSource({ app }: Pick<SourcePlace, "app">, hosts: readonly string[], options: Pick<EmailSourceOptions, "gmailUrl" | "watchTimes"> = {}): EmailSource {
   const http = createGuardedClient({ allowedPrivateHosts: hosts });
   const dial = createGuardedDialer({ allowedPrivateHosts: hosts });
   const tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner: randomUUID() });
-  return new EmailSource({ credentials: new TriggerCredentials({ db: app, vault, tokens }), dial, http, ...(gmailUrl === undefined ? {} : { gmailUrl }) });
+  return new EmailSource({ credentials: new TriggerCredentials({ db: app, vault, tokens }), dial, http, ...options });
 }
 
 export interface MailboxOptions {
   readonly credential?: JsonObject;
   readonly params?: JsonObject;
   readonly source?: JsonObject;
+  readonly watchTimes?: NonNullable<EmailSourceOptions["watchTimes"]>;
 }
 
 /** A mailbox of its own on a Dovecot, with a trigger's parameters. */
@@ -61,7 +62,7 @@ export interface Mailbox extends SourceUnderTest {
   use<R>(work: (client: ImapFlow) => Promise<R>): Promise<R>;
 }
 
-export async function createMailbox(dovecot: Dovecot, place: SourcePlace, { credential = {}, params = {}, source = {} }: MailboxOptions = {}): Promise<Mailbox> {
+export async function createMailbox(dovecot: Dovecot, place: SourcePlace, { credential = {}, params = {}, source = {}, watchTimes }: MailboxOptions = {}): Promise<Mailbox> {
   const user = `${randomUUID()}@example.com`;
   const fields = { host: dovecot.host, port: dovecot.tlsPort, security: "tls", username: user, password: dovecot.password, ca: TEST_CERTIFICATE, ...credential };
   const credentialId = await storeCredential(place, "imap", fields);
@@ -81,7 +82,7 @@ export async function createMailbox(dovecot: Dovecot, place: SourcePlace, { cred
     credentialId,
     config: JSON.parse(JSON.stringify(emailParamsSchema.parse({ credential: credentialId, source: { provider: "imap", ...source }, ...params }))),
     pageSize: IMAP_PAGE,
-    open: () => openEmailSource(place, hosts),
+    open: () => openEmailSource(place, hosts, watchTimes === undefined ? {} : { watchTimes }),
     append,
     use,
     add: (count) =>

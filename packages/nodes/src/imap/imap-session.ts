@@ -1,4 +1,5 @@
 import { isIP, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import type { CredentialFields } from "@fluxo/core/credentials/kinds";
 import type { DialPort } from "@fluxo/core/ports/dial";
@@ -16,23 +17,30 @@ const TOKENS_MAX = 200_000;
 const SESSION_BYTES_MAX = 3 * MAIL_BYTES_MAX;
 const CONNECT_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 20_000;
+/** How long a goodbye may take. */
+const LOGOUT_MS = 2_000;
+
+export interface ImapSessionOptions {
+  /** How long the server may be silent; then it is asked, and the session ends when it does not answer. 20 s unless said. */
+  readonly silenceMs?: number;
+}
 
 /**
  * Logs in to an IMAP server and hands the client to `work`; the session ends with it. The connection is the guarded dialer's. With `starttls` the upgrade is
  * mandatory, and certificates are checked for the host as it was named.
  * @throws NodeError for whatever the server or the connection does; the reason of `signal`
  */
-export async function withImap<R>(dial: DialPort, server: ImapServer, signal: AbortSignal, work: (client: ImapFlow) => Promise<R>): Promise<R> {
+export async function withImap<R>(dial: DialPort, server: ImapServer, signal: AbortSignal, work: (client: ImapFlow) => Promise<R>, options: ImapSessionOptions = {}): Promise<R> {
   const { port, security, ca } = server;
   const host = server.host.replace(/^\[(.*)\]$/, "$1");
   const socket = await dial.connect({ protocol: "imap", host, port, tls: security === "tls", timeoutMs: CONNECT_TIMEOUT_MS, bytesMax: SESSION_BYTES_MAX, signal, ...(ca === undefined ? {} : { ca }) });
-  const client = new ImapFlow({ ...optionsFor(server, host), transport: transportOver(socket, host, ca) });
+  const client = new ImapFlow({ ...optionsFor(server, host), socketTimeout: options.silenceMs ?? ANSWER_TIMEOUT_MS, transport: transportOver(socket, host, ca) });
   // Commands tell of what breaks; without a listener the event would end the process.
   client.on("error", () => undefined);
   try {
     await client.connect();
     const result = await work(client);
-    await client.logout().catch(() => undefined);
+    await Promise.race([client.logout().catch(() => undefined), sleep(LOGOUT_MS, undefined, { ref: false })]);
     return result;
   } catch (error) {
     signal.throwIfAborted();
@@ -56,7 +64,6 @@ function optionsFor({ port, security, username = "", password = "" }: ImapServer
     disableCompression: true,
     connectionTimeout: CONNECT_TIMEOUT_MS,
     greetingTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: ANSWER_TIMEOUT_MS,
     maxLineLength: LINE_BYTES_MAX,
     maxLiteralSize: MAIL_BYTES_MAX + ROOM_BYTES,
     maxResponseSize: MAIL_BYTES_MAX + 2 * ROOM_BYTES,

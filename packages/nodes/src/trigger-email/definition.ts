@@ -20,6 +20,10 @@ const imapSchema = z
   .strictObject({
     provider: z.literal("imap"),
     mailbox: mailboxSchema.default("INBOX").describe("The mailbox that is watched, in the server's own spelling."),
+    watch: z
+      .enum(["poll", "idle"])
+      .default("poll")
+      .describe("`poll`: a look in every interval. `idle`: a connection is held and the server tells of new mails (IDLE), where the server can and the dispatcher has room; else as `poll`."),
     afterSuccess: z
       .enum(["none", "markSeen", "move"])
       .default("none")
@@ -118,7 +122,7 @@ The first look takes a baseline: mails that are there already start nothing. Aft
 makes no difference. A mail is known by its Message-ID together with its sender, date and subject (Gmail: by its id), so it starts nothing again when the server numbers its mailbox
 anew, or when it is delivered twice. Mails that cannot be read or are larger than ${MAIL_BYTES_MAX / 1_048_576} MiB are parked with their beginning, and the mailbox goes on.
 
-\`afterSuccess\` acts once the execution is recorded, not when it has ended. A change of \`credential\` or \`source\` (but for \`afterSuccess\` and \`moveTo\`) takes a new baseline.
+\`afterSuccess\` acts once the execution is recorded, not when it has ended. A change of \`credential\` or \`source\` (but for \`watch\`, \`afterSuccess\` and \`moveTo\`) takes a new baseline.
 When the server refuses the login, the credential is marked as broken and no trigger of it tries again for an hour, or until it is changed.`,
   tier: "FREE",
   params: paramsSchema,
@@ -136,6 +140,7 @@ When the server refuses the login, the credential is marked as broken and no tri
   defaultTimeoutMs: 60_000,
   examples: [
     { title: "Every mail of an inbox, moved away afterwards", params: { credential: CREDENTIAL, source: { provider: "imap", afterSuccess: "move", moveTo: "Handled" }, attachments: "reference" } },
+    { title: "A mailbox whose server tells of new mails", params: { credential: CREDENTIAL, source: { provider: "imap", watch: "idle" } } },
     { title: "Invoices that arrive at Gmail", params: { credential: CREDENTIAL, source: { provider: "gmail", query: "subject:invoice has:attachment" }, intervalSeconds: 60 } },
   ],
 });
