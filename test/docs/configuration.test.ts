@@ -6,6 +6,7 @@ import { bootstrapVariables } from "../../control-plane/src/bootstrap/config.ts"
 import { rewrapVariables } from "../../control-plane/src/credentials/config.ts";
 import { ingressVariables } from "../../control-plane/src/ingress/config.ts";
 import { relayVariables } from "../../control-plane/src/relay/config.ts";
+import { dispatcherVariables } from "../../dispatchers/src/config.ts";
 import { workerVariables } from "../../worker/src/config.ts";
 
 const services: readonly (readonly [string, z.ZodObject])[] = [
@@ -15,6 +16,7 @@ const services: readonly (readonly [string, z.ZodObject])[] = [
   ["First keys: `node control-plane/src/main.ts bootstrap --operator` and `… bootstrap --agency <name>`", bootstrapVariables],
   ["After a rotation of the master key: `node control-plane/src/main.ts rewrap`", rewrapVariables],
   ["Worker: `node worker/src/main.ts`", workerVariables],
+  ["Dispatchers: `node dispatchers/src/main.ts <kind>`", dispatcherVariables],
 ];
 
 function render(): string {

@@ -79,6 +79,7 @@ test("a lost lease, a known instant or a trigger that is off undoes the whole ba
     lost: ({ triggerId }) => owner.query("UPDATE trigger_states SET lease_epoch = lease_epoch + 1 WHERE trigger_id = $1", [triggerId]),
     ended: ({ triggerId }) => owner.query("UPDATE trigger_states SET lease_until = clock_timestamp() - interval '1 ms' WHERE trigger_id = $1", [triggerId]),
     known: (held) => owner.query("INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, occurred_at) VALUES ($1, $2, $3, 'MISFIRE_SKIPPED', $4)", [held.tenantId, held.triggerId, AT.toISOString(), AT]),
+    leaving: ({ tenantId }) => owner.query("UPDATE tenants SET status = 'OFFBOARDING' WHERE id = $1", [tenantId]),
     off: ({ triggerId }) => owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [triggerId]),
   };
   for (const [name, make] of Object.entries(spoil)) {
