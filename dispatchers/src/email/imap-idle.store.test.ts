@@ -71,7 +71,9 @@ async function lease({ triggerId }: StagedSource): Promise<Record<string, unknow
   return rows[0] ?? {};
 }
 
-const starts = async (staged: StagedSource, executions: number): Promise<void> => void (await expect.poll(() => stage.tally(staged), SOON).toEqual({ executions, parked: 0, occurrences: executions }));
+async function starts(staged: StagedSource, executions: number): Promise<void> {
+  await expect.poll(() => stage.tally(staged), SOON).toEqual({ executions, parked: 0, occurrences: executions });
+}
 
 test("mails start executions as they arrive, over one connection, whose lease is kept past its time; a quiet mailbox is not looked at", async () => {
   const { staged, box, held } = await watched();
