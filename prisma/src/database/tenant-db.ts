@@ -1,6 +1,7 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import type pg from "pg";
 import { PrismaClient, type Prisma } from "../generated/client.ts";
+import type { Units } from "./units.ts";
 
 /** The tables as one tenant or one agency sees them, inside one transaction. */
 export type ScopedDb = Prisma.TransactionClient;
@@ -16,21 +17,34 @@ export interface TenantDb {
   close(): Promise<void>;
 }
 
-/** @param pool connections of fluxo_app; closed by its owner */
-export function createTenantDb(pool: pg.Pool): TenantDb {
+/** What a transaction sees: exactly one is set, the others are empty. */
+interface Scope {
+  readonly tenantId?: string;
+  readonly agencyId?: string;
+  readonly operator?: "on";
+}
+
+/**
+ * @param pool connections of fluxo_app; closed by its owner
+ * @param units those that `pool` belongs to, where it does: transactions then join the unit of work that they are called in
+ */
+export function createTenantDb(pool: pg.Pool, units?: Units): TenantDb {
   const client = new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) });
-  const scoped = <R>(setting: "app.tenant_id" | "app.agency_id" | "app.operator", id: string, work: (db: ScopedDb) => Promise<R>): Promise<R> =>
+  const begin = <R>({ tenantId = "", agencyId = "", operator }: Scope, work: (db: ScopedDb) => Promise<R>): Promise<R> =>
     client.$transaction(
       async (db) => {
-        await db.$queryRaw`SELECT set_config(${setting}, ${id}, true)`;
+        // All of them, always: in a unit of work, an earlier transaction may have left another one.
+        await db.$queryRaw`SELECT set_config('app.tenant_id', ${tenantId}, true), set_config('app.agency_id', ${agencyId}, true), set_config('app.operator', ${operator ?? ""}, true)`;
         return work(db);
       },
       { maxWait: 5_000, timeout: 20_000 },
     );
+  const scoped = <R>(scope: Scope, work: (db: ScopedDb) => Promise<R>): Promise<R> =>
+    units === undefined ? begin(scope, work) : units.nested((inside) => begin(scope, (db) => inside(() => work(db))));
   return {
-    withTenant: (tenantId, work) => scoped("app.tenant_id", tenantId, work),
-    withAgency: (agencyId, work) => scoped("app.agency_id", agencyId, work),
-    withOperator: (work) => scoped("app.operator", "on", work),
+    withTenant: (tenantId, work) => scoped({ tenantId }, work),
+    withAgency: (agencyId, work) => scoped({ agencyId }, work),
+    withOperator: (work) => scoped({ operator: "on" }, work),
     close: () => client.$disconnect(),
   };
 }
