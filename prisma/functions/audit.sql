@@ -138,7 +138,7 @@ REVOKE ALL ON FUNCTION fluxo_audit_seal() FROM PUBLIC;
 DROP TRIGGER IF EXISTS audit_entries_seal ON audit_entries;
 CREATE CONSTRAINT TRIGGER audit_entries_seal AFTER INSERT ON audit_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fluxo_audit_seal();
 
--- fluxo_audit_verify(agency, after seq, limit): walks the chain over `limit` entries at most. Out: how many were looked at, the last seq looked at, and of the first broken entry its seq and what is
+-- fluxo_audit_verify(agency, after seq, limit): walks a chain that the transaction's scope sees, over `limit` entries at most. Out: how many were looked at, the last seq looked at, and of the first broken entry its seq and what is
 -- wrong: MISSING (it is not there), LINK (it does not follow the one before), HASH, CONTENT (its content was changed). Erased entries are judged by their hashes.
 CREATE OR REPLACE FUNCTION fluxo_audit_verify(p_agency uuid, p_after bigint, p_limit int)
 RETURNS TABLE (checked bigint, last_seq bigint, broken_seq bigint, fault text)
@@ -148,7 +148,6 @@ DECLARE
   v_previous bytea := '';
   v_head audit_heads%ROWTYPE;
 BEGIN
-  PERFORM set_config('app.agency_id', p_agency::text, true);
   checked := 0;
   last_seq := p_after;
   -- Before the entries: what is committed meanwhile is then no entry too many.

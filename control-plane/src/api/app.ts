@@ -32,10 +32,21 @@ export function createApiApp({ services, authenticator, metrics, health, checksA
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
-  app.use(routeTable(ROUTES, handlers, services, { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, checksAnswers }));
+  app.use(routeTable(ROUTES, handlers, afterCommits(services), { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, checksAnswers }));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
   });
   app.use(problemHandler(logger));
   return app;
+}
+
+/** What tells others of a change, told when it is committed. */
+function afterCommits(services: ApiServices): ApiServices {
+  const { units, handOver, publishCancel, announceAccess } = services;
+  return {
+    ...services,
+    handOver: (executions) => void units.afterCommit(() => handOver(executions)),
+    announceAccess: (change) => units.afterCommit(() => announceAccess(change)),
+    publishCancel: (message) => units.afterCommit(() => publishCancel(message)),
+  };
 }

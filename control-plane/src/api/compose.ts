@@ -4,6 +4,7 @@ import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
+import { Units } from "@fluxo/prisma/database/units";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
@@ -40,7 +41,8 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const pool = createPool({ connectionString: config.FLUXO_APP_DATABASE_URL, applicationName: "fluxo-api", max: config.API_DATABASE_CONNECTIONS, role: "fluxo_app" });
   lifecycle.onStop("postgresql", () => pool.end());
   await assertServiceRole(pool, "fluxo_app");
-  const tenantDb = createTenantDb(pool);
+  const units = new Units(pool, (error) => logger.warn({ err: error }, "what follows a commit failed"));
+  const tenantDb = createTenantDb(units.pool, units);
   lifecycle.onStop("tenant client", () => tenantDb.close());
   const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "commands" });
   lifecycle.onStop("redis", () => redis.disconnect());
@@ -61,7 +63,8 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   lifecycle.onStop("last uses of keys", () => access.stop());
   const services: ApiServices = {
     tenantDb,
-    pool,
+    pool: units.pool,
+    units,
     box: createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS),
     vault,
     testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored) => tokens.renew(stored) },

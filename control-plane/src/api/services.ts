@@ -4,6 +4,7 @@ import type { BreakerKey } from "@fluxo/contracts/channels/outages";
 import type { Clock, IdSource } from "@fluxo/core/ports/clock";
 import type { HttpPort } from "@fluxo/core/ports/http";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
+import type { Units } from "@fluxo/prisma/database/units";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
 import type { Vault } from "@fluxo/runtime/secrets/vault";
@@ -16,9 +17,12 @@ import type { NodeTester } from "../live/node-tester.ts";
 
 /** What the handlers of the admin API are given. */
 export interface ApiServices {
+  /** Joins the unit of work that it is called in, as `pool` does. */
   readonly tenantDb: TenantDb;
   /** Connections of fluxo_app, for the SQL functions. */
   readonly pool: pg.Pool;
+  /** Makes a request that changes something one transaction. */
+  readonly units: Units;
   readonly box: SecretBox;
   /** Seals credentials, under a data key per tenant. */
   readonly vault: Vault;

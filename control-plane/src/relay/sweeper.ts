@@ -1,4 +1,5 @@
 import type { Clock } from "@fluxo/core/ports/clock";
+import { forgetAnswers } from "@fluxo/prisma/access/requests";
 import { forgetExpired } from "@fluxo/prisma/executions/memory";
 import { drainParked } from "@fluxo/prisma/relay/drain";
 import { sweep, type SweepKind } from "@fluxo/prisma/relay/sweep";
@@ -22,7 +23,7 @@ const INTERVAL_MS = 2_000;
 /** Tenants whose parked executions one sweep looks at. */
 const DRAIN_TENANTS_MAX = 500;
 
-/** What nodes remember is forgotten in portions: so many rows of a table, this often, or at once again when there is more. */
+/** What nodes remember, and what was answered under idempotency keys, is forgotten in portions: so many rows of a table, this often, or at once again when there is more. */
 const FORGET_LIMIT = 5_000;
 const FORGET_INTERVAL_MS = 60_000;
 
@@ -83,10 +84,12 @@ export class Sweeper {
     const now = clock.now().getTime();
     if (now < this.#forgetAt) return;
     this.#forgetAt = now + FORGET_INTERVAL_MS;
-    const forgotten = await forgetExpired(db, FORGET_LIMIT).catch((error: unknown) => {
-      logger.error({ err: error }, "what expired could not be forgotten");
-      return 0;
-    });
-    if (forgotten >= FORGET_LIMIT) this.#forgetAt = now;
+    for (const forget of [forgetExpired, forgetAnswers]) {
+      const forgotten = await forget(db, FORGET_LIMIT).catch((error: unknown) => {
+        logger.error({ err: error }, "what expired could not be forgotten");
+        return 0;
+      });
+      if (forgotten >= FORGET_LIMIT) this.#forgetAt = now;
+    }
   }
 }

@@ -47,6 +47,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
     EXECUTE format('CREATE POLICY agency_rows ON %I FOR SELECT TO fluxo_app USING (agency_id = (SELECT current_agency_id()))', t);
+    EXECUTE format('CREATE POLICY operator_rows ON %I FOR SELECT TO fluxo_app USING (agency_id = ''00000000-0000-0000-0000-000000000000'' AND (SELECT current_setting(''app.operator'', true)) = ''on'')', t);
     EXECUTE format('CREATE POLICY system_rows ON %I TO fluxo_system USING (true) WITH CHECK (true)', t);
   END LOOP;
 END $$;

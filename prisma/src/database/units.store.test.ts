@@ -12,13 +12,14 @@ let app: pg.Pool;
 let units: Units;
 let tenantDb: TenantDb;
 const agencyId = randomUUID();
+const reported: unknown[] = [];
 const planId = "00000000-0000-7000-8000-000000000001";
 
 beforeAll(async () => {
   database = await createTestDatabase();
   owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
   app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  units = new Units(app);
+  units = new Units(app, (error) => void reported.push(error));
   tenantDb = createTenantDb(units.pool, units);
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
 });
@@ -127,6 +128,18 @@ test("outside of a unit, and after its end, everything is its own transaction an
   expect(await late).not.toBe(inside);
   await units.afterCommit(() => void told.push("at once"));
   expect(told).toEqual(["before", "after", "at once"]);
+});
+
+test("what fails after the commit is reported, and the rest is told", async () => {
+  const told: string[] = [];
+  await units.run(async () => {
+    await units.afterCommit(() => Promise.reject(new Error("late")));
+    await units.afterCommit(() => {
+      throw new Error("later");
+    });
+    await units.afterCommit(() => void told.push("last"));
+  });
+  expect([reported, told]).toEqual([[new Error("late"), new Error("later")], ["last"]]);
 });
 
 test("many units side by side keep apart on few connections", async () => {

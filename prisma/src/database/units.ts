@@ -29,10 +29,13 @@ export class Units {
   /** To be given to everything that is to join. */
   readonly pool: pg.Pool;
   readonly #own: pg.Pool;
+  readonly #report: (error: unknown) => void;
   readonly #levels = new AsyncLocalStorage<Level>();
 
-  constructor(own: pg.Pool) {
+  /** @param report told of what fails after a commit, where nobody can be refused any more */
+  constructor(own: pg.Pool, report: (error: unknown) => void) {
     this.#own = own;
+    this.#report = report;
     this.pool = this.#joiningPool();
   }
 
@@ -56,7 +59,7 @@ export class Units {
     } finally {
       client.release(broken);
     }
-    for (const tell of unit.onCommit) await tell();
+    for (const tell of unit.onCommit) await Promise.resolve().then(tell).catch(this.#report);
     return result;
   }
 

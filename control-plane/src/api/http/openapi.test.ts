@@ -59,6 +59,7 @@ describe.each(operations.map(({ path, method, operation }) => [`${method} ${path
       if (Number(status) >= 400) expect(Object.keys(response.content ?? {})).toEqual(["application/problem+json"]);
     }
     expect(statuses.includes("401")).toBe(operation.security.length > 0);
-    expect(statuses.includes("415")).toBe(operation.requestBody !== undefined);
+    if (operation.requestBody !== undefined) expect(statuses).toContain("415");
+    if (!statuses.includes("415")) expect(operation.requestBody).toBeUndefined();
   });
 });

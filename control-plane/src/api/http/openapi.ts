@@ -1,24 +1,36 @@
+import { idempotencyHeaders } from "@fluxo/contracts/http/idempotency";
 import { problemSchema } from "@fluxo/contracts/http/problem";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { fieldsOf, isOneTransaction, isTagged, keepsAnswers, readerOf } from "@fluxo/contracts/http/route-rules";
 import { compareText } from "@fluxo/core/collections";
 import { ERROR_CODES, type RequestErrorCode } from "@fluxo/core/errors/codes";
 import { z } from "zod";
+import { TAG_LIST } from "./entity-tags.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 
 const description = `Tenants, workflows and executions of an agency.
 
 Every request carries an API key: \`Authorization: Bearer flx_…\`. The key of a tenant acts on that tenant; an agency key names the tenant in the
-\`Fluxo-Tenant\` header. Errors are problem details (RFC 9457) with a stable \`code\`. Lists are paged by \`limit\` and \`pageToken\`.
+\`Fluxo-Tenant\` header. Errors are problem details (RFC 9457) with a stable \`code\`. Lists are paged by \`limit\` and \`pageToken\`; reads are narrowed by \`fields\`.
+A POST with \`Idempotency-Key\` can be repeated; reads have an \`ETag\`, which updates take in \`If-Match\`.
 \`/healthz\`, \`/readyz\` and \`/metrics\` are there as well, for probes and Prometheus.`;
 
 const tenantHeader = z.uuid().optional().meta({ description: "The tenant that the request is about; required with an agency key.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" });
+
+const tagListSchema = z.string().regex(TAG_LIST).max(1_000).optional();
+const ifMatch = tagListSchema.meta({ description: "The entity tag that the resource must still have; another one is refused with PRECONDITION_FAILED.", example: '"Zx2vJ0pX1mQ9aR4tB7cD3w"' });
+const ifNoneMatch = tagListSchema.meta({ description: "The entity tag that you have; while the resource still has it, the answer is 304 without a body.", example: '"Zx2vJ0pX1mQ9aR4tB7cD3w"' });
+const fields = z
+  .string()
+  .optional()
+  .meta({ description: "Only these fields of the resource, or of each element of `data`, with commas between them. The others are left out, whatever the schema says of them.", example: "id,name" });
 
 type Document = ReturnType<typeof createDocument>;
 
 /** The OpenAPI 3.1 document of the routes. The same routes always give the same document. */
 export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>>): Document {
   const paths: ZodOpenApiPathsObject = {};
-  for (const route of Object.values(routes)) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) };
+  for (const route of Object.values(routes)) paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route, readerOf(route, routes) !== undefined) };
   const tags = [...new Set(Object.values(routes).map((route) => route.tag))];
   const document = createDocument({
     openapi: "3.1.0",
@@ -40,8 +52,15 @@ function withNamedJson(document: Document): Document {
   return { ...named, components: { ...named.components, schemas: Object.fromEntries(schemas.toSorted(([left], [right]) => compareText(left, right))) } };
 }
 
-function operationOf(route: RouteDefinition): ZodOpenApiOperationObject {
-  const headers = { ...(route.subject === "tenant" ? { "Fluxo-Tenant": tenantHeader } : {}), ...route.headers?.shape };
+function operationOf(route: RouteDefinition, hasReader: boolean): ZodOpenApiOperationObject {
+  const headers = {
+    ...(route.subject === "tenant" ? { "Fluxo-Tenant": tenantHeader } : {}),
+    ...(keepsAnswers(route) ? idempotencyHeaders.shape : {}),
+    ...(hasReader ? { "If-Match": ifMatch } : {}),
+    ...(isTagged(route) ? { "If-None-Match": ifNoneMatch } : {}),
+    ...route.headers?.shape,
+  };
+  const query = { ...route.query?.shape, ...(fieldsOf(route) === undefined ? {} : { fields }) };
   return {
     operationId: route.operationId,
     tags: [route.tag],
@@ -50,11 +69,11 @@ function operationOf(route: RouteDefinition): ZodOpenApiOperationObject {
     security: route.scope === "public" ? [] : [{ apiKey: [] }],
     requestParams: {
       ...(route.params === undefined ? {} : { path: described(route.params.shape) }),
-      ...(route.query === undefined ? {} : { query: described(route.query.shape) }),
+      ...(Object.keys(query).length === 0 ? {} : { query: described(query) }),
       ...(Object.keys(headers).length === 0 ? {} : { header: described(headers) }),
     },
     ...(route.body === undefined ? {} : { requestBody: { required: !route.body.safeParse(undefined).success, content: { "application/json": { schema: route.body } } } }),
-    responses: { ...successes(route), ...problems(route) },
+    responses: { ...successes(route, hasReader), ...problems(route, hasReader) },
   };
 }
 
@@ -75,25 +94,38 @@ function guardOf({ scope, subject }: RouteDefinition): string {
   return scope === "authenticated" ? `Any key${who} may call it.` : `Needs a key${who} with the scope \`${scope}\`.`;
 }
 
-function successes(route: RouteDefinition): ZodOpenApiResponsesObject {
+function successes(route: RouteDefinition, hasReader: boolean): ZodOpenApiResponsesObject {
+  const always = {
+    "X-Request-Id": "The id of the request.",
+    ...(keepsAnswers(route) ? { "Idempotency-Replayed": "`true` when this is the answer that an earlier request with the key got." } : {}),
+    ...(isTagged(route) || hasReader ? { ETag: "The entity tag of the resource as it is now." } : {}),
+  };
   const entries = Object.entries(route.responses).map(([status, { description: text, body, content, headers = {} }]) => [
     status,
     {
       description: text,
-      headers: Object.fromEntries(["X-Request-Id", ...Object.keys(headers)].map((name) => [name, { description: headers[name] ?? "The id of the request.", schema: { type: "string" } }])),
+      headers: headersOf({ ...always, ...headers }),
       ...(body === undefined ? {} : { content: { "application/json": { schema: body } } }),
       ...(content === undefined ? {} : { content: { "application/octet-stream": { schema: { type: "string" as const, format: "binary", description: content } } } }),
     },
   ]);
-  return Object.fromEntries(entries);
+  const known = isTagged(route) ? { 304: { description: "You have it: If-None-Match names its entity tag.", headers: headersOf({ "X-Request-Id": always["X-Request-Id"], ETag: "The entity tag." }) } } : {};
+  return { ...Object.fromEntries(entries), ...known };
+}
+
+function headersOf(says: Readonly<Record<string, string>>): Record<string, { description: string; schema: { type: "string" } }> {
+  return Object.fromEntries(Object.entries(says).map(([name, description]) => [name, { description, schema: { type: "string" } }]));
 }
 
 /** The refusals of the route's own, and those that follow from its shape; one entry per status. */
-function problems(route: RouteDefinition): ZodOpenApiResponsesObject {
-  const hasInput = route.params !== undefined || route.query !== undefined || route.headers !== undefined || route.body !== undefined;
+function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiResponsesObject {
   const codes = new Set<RequestErrorCode>([
-    ...(hasInput ? (["VALIDATION_FAILED"] as const) : []),
-    ...(route.body === undefined ? [] : (["MALFORMED_JSON", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
+    // Also where nothing is declared: an unknown parameter of the query is refused.
+    "VALIDATION_FAILED",
+    ...(route.method === "get" ? [] : (["MALFORMED_JSON", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] as const)),
+    ...(keepsAnswers(route) ? (["IDEMPOTENCY_KEY_REUSED"] as const) : []),
+    ...(isOneTransaction(route) ? (["REQUEST_IN_PROGRESS"] as const) : []),
+    ...(hasReader ? (["PRECONDITION_FAILED"] as const) : []),
     ...(route.subject === "tenant" ? (["TENANT_REQUIRED", "NOT_FOUND"] as const) : []),
     ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "UNAVAILABLE"] as const)),
     ...(route.scope === "public" || (route.scope === "authenticated" && route.subject === "caller") ? [] : (["SCOPE_MISSING"] as const)),

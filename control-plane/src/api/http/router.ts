@@ -1,15 +1,22 @@
 import { pipeline } from "node:stream/promises";
+import { idempotencyHeaders } from "@fluxo/contracts/http/idempotency";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
+import { fieldsOf, isTagged, keepsAnswers, readerOf } from "@fluxo/contracts/http/route-rules";
 import { SCOPES } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import { z } from "zod";
 import express, { type Request, type Response, type Router } from "express";
 import type { EventTokens } from "../../live/event-token.ts";
 import type { Access, RequestContext } from "../access/access.ts";
 import type { Authenticator } from "../access/authenticate.ts";
 import type { ApiServices } from "../services.ts";
 import { accessFor, assertMayCall } from "./access-for.ts";
+import type { Answer, AnyHandler, GivenRequest } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
+import { entityTagOf, isKnownTo, TAG_LIST } from "./entity-tags.ts";
+import { operate, type Conditions, type Operation } from "./operate.ts";
 import { requestIdOf } from "./request-id.ts";
+import { onlyFields, readFields } from "./sparse.ts";
 import type { TenantScope } from "./tenant-scope.ts";
 import { validatePart, withLists } from "./validate.ts";
 
@@ -23,16 +30,6 @@ export interface Gate {
   /** Check answers against their schemas too. Tests do; in production the types are enough. */
   readonly checksAnswers: boolean;
 }
-
-interface Answer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  readonly content?: AsyncIterable<Uint8Array>;
-}
-
-/** A handler without its own types, which `Handlers` has checked: `requestFor` gives it what its route promises. */
-type AnyHandler = (request: never, services: ApiServices) => Promise<Answer> | Answer;
 
 /**
  * Registers every route of the table with its handler, and answers known paths with other methods by 405.
@@ -52,9 +49,14 @@ export function routeTable(
     if (handler === undefined) throw new Error(`The operation ${operationId} has no handler.`);
     const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
+    const reader = readerOf(route, routes);
+    const readerHandler = reader === undefined ? undefined : handlers[reader.operationId];
+    const operation: Operation = { route, handler, reader: reader === undefined || readerHandler === undefined ? undefined : { route: reader, handler: readerHandler } };
     router[route.method](path, async (request: Request, response: Response) => {
-      const given = await requestFor(route, request, response, gate);
-      await send(response, route, await handler(given as never, services), gate.checksAnswers);
+      const { conditions, fields, given } = await requestFor(operation, request, response, gate);
+      const answer = await operate(operation, given, conditions, services);
+      if (gate.checksAnswers) assertDeclared(route, answer);
+      await send(response, finished(operation, answer, fields, conditions.ifNoneMatch));
     });
   }
   for (const [path, allowed] of methods) {
@@ -72,16 +74,50 @@ function assertGuarded(operationId: string, route: RouteDefinition): void {
   if ((route.scope === "public") !== (route.subject === "none")) throw new Error(`The operation ${operationId} is public, or it has a subject.`);
 }
 
+interface RouterConditions extends Conditions {
+  readonly ifNoneMatch: string | undefined;
+}
+
+interface CheckedRequest {
+  readonly given: GivenRequest;
+  readonly conditions: RouterConditions;
+  /** What a read is narrowed to. */
+  readonly fields: ReadonlySet<string> | undefined;
+}
+
 /** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
-async function requestFor(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<unknown> {
+async function requestFor(operation: Operation, request: Request, response: Response, gate: Gate): Promise<CheckedRequest> {
+  const { route } = operation;
   const caller = route.scope === "public" ? undefined : await callerOf(route, request, response, gate);
   if (caller !== undefined) assertMayCall(route, caller);
   const params = validatePart(route.params, request.params, "params");
   const access = caller === undefined ? undefined : await accessFor(route, caller, request.get("fluxo-tenant"), params, gate.tenants);
-  const query = validatePart(route.query, route.query === undefined ? {} : withLists(route.query, request.query), "query");
+  const choice = fieldsOf(route);
+  const { fields: givenFields, ...ownQuery } = choice === undefined ? { ...request.query, fields: undefined } : request.query;
+  const fields = choice === undefined ? undefined : readFields(choice, givenFields);
+  const query = validatePart(route.query ?? NOTHING, route.query === undefined ? ownQuery : withLists(route.query, ownQuery), "query");
   const headers = validatePart(route.headers, pickHeaders(route, request), "headers");
-  const body = route.body === undefined ? undefined : validatePart(route.body, await readJsonBody(request, response), "body");
-  return { access, params, query, headers, body };
+  const conditions = conditionsOf(operation, request);
+  const body = validatePart(route.body ?? NO_BODY, route.body === undefined && route.method === "get" ? undefined : await readJsonBody(request, response), "body");
+  return { given: { access, params, query: route.query === undefined ? undefined : query, headers, body }, conditions, fields };
+}
+
+/** What operations take that declare no query or no body. */
+const NOTHING = z.strictObject({});
+const NO_BODY = z.strictObject({}, "takes no body").optional();
+
+const tagList = z.string().regex(TAG_LIST, "must be an entity tag in quotes, several, or *").max(1_000).optional();
+const conditionsSchema = z.object({ "Idempotency-Key": idempotencyHeaders.shape["Idempotency-Key"], "If-Match": tagList, "If-None-Match": tagList });
+
+/** The headers that are acted on for every handler, where they mean something. @throws RequestError VALIDATION_FAILED */
+function conditionsOf({ route, reader }: Operation, request: Request): RouterConditions {
+  const asked = {
+    "Idempotency-Key": keepsAnswers(route) ? request.get("idempotency-key") : undefined,
+    "If-Match": reader === undefined ? undefined : request.get("if-match"),
+    "If-None-Match": isTagged(route) ? request.get("if-none-match") : undefined,
+  };
+  const checked = conditionsSchema.parse(validatePart(conditionsSchema, asked, "headers"));
+  return { idempotencyKey: checked["Idempotency-Key"], ifMatch: checked["If-Match"], ifNoneMatch: checked["If-None-Match"] };
 }
 
 /** Who calls: the holder of an event token, where the route takes one and there is no key, else an API key. @throws RequestError UNAUTHENTICATED */
@@ -113,12 +149,23 @@ function pickHeaders(route: RouteDefinition, request: Request): Record<string, s
   );
 }
 
-async function send(response: Response, route: RouteDefinition, answer: Answer, checksAnswers: boolean): Promise<void> {
-  if (checksAnswers) {
-    const declared = route.responses[answer.status];
-    if (declared === undefined) throw new Error(`${route.operationId} answered ${answer.status}, which it does not declare.`);
-    declared.body?.parse(JSON.parse(JSON.stringify(answer.body)));
-  }
+function assertDeclared(route: RouteDefinition, answer: Answer): void {
+  const declared = route.responses[answer.status];
+  if (declared === undefined) throw new Error(`${route.operationId} answered ${answer.status}, which it does not declare.`);
+  declared.body?.parse(JSON.parse(JSON.stringify(answer.body)));
+}
+
+/** An answer with its entity tag, narrowed to what was asked for, or 304 when the caller has it. */
+function finished({ route, reader }: Operation, answer: Answer, fields: ReadonlySet<string> | undefined, ifNoneMatch: string | undefined): Answer {
+  const isWhole = isTagged(route) || (reader !== undefined && reader.route.responses[200]?.body === route.responses[answer.status]?.body);
+  const tag = isWhole ? entityTagOf(answer) : undefined;
+  const headers = { ...answer.headers, ...(tag === undefined ? {} : { ETag: tag }) };
+  if (ifNoneMatch !== undefined && isKnownTo(ifNoneMatch, tag)) return { status: 304, headers };
+  const choice = fieldsOf(route);
+  return { ...answer, headers, ...(fields === undefined || choice === undefined ? {} : { body: onlyFields(choice, fields, answer.body) }) };
+}
+
+async function send(response: Response, answer: Answer): Promise<void> {
   response.status(answer.status).set("Cache-Control", "no-store");
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, value);
   if (answer.content !== undefined) await sendContent(response, answer.content);

@@ -5,6 +5,7 @@ import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import type { StoredCredential } from "@fluxo/prisma/credentials/stored-credential";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
+import { Units } from "@fluxo/prisma/database/units";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
@@ -41,9 +42,10 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  const tenantDb = createTenantDb(pool);
   const lines: string[] = [];
   const logger = createLogger({ service: "api", level: "debug", destination: { write: (line) => void lines.push(line) } });
+  const units = new Units(pool, (error) => logger.warn({ err: error }, "what follows a commit failed"));
+  const tenantDb = createTenantDb(units.pool, units);
   const redis = createRedis(process.env["FLUXO_TEST_REDIS_URL"] ?? "redis://127.0.0.1:6379", { prefix: PREFIX, logger, role: "commands" });
   const box: SecretBox = createSecretBox(Buffer.alloc(32, 9));
   const vault = createVault(createStaticKeyProvider(Buffer.alloc(32, 9)), () => performance.now());
@@ -57,7 +59,8 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const access = openAccess({ pool, redis, subscriber, prefix: PREFIX, clock: systemClock, logger });
   const services = {
     tenantDb,
-    pool,
+    pool: units.pool,
+    units,
     box,
     vault,
     testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored: StoredCredential) => tokens.renew(stored) },
@@ -106,5 +109,5 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     await Promise.all([pool.end(), system.end(), owner.end()]);
     await database.drop();
   };
-  return { url, pool, system, owner, tenantDb, box, vault, redis, live, logger, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
+  return { url, ownerUrl: database.ownerUrl, pool, system, owner, tenantDb, box, vault, redis, live, logger, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
 }

@@ -193,6 +193,7 @@ export const credentialRoutes = {
     scope: "credentials:write",
     subject: "tenant",
     params,
+    repeatable: "It looks anew each time.",
     responses: { 200: { description: "The outcome.", body: testSchema } },
     problems: ["NOT_FOUND"],
   }),

@@ -111,6 +111,7 @@ export const executionRoutes = {
         nodeId: nodeIdSchema.optional().meta({ description: "Which manual trigger, where the workflow has several.", example: "start" }),
       })
       .meta({ id: "StartExecution", description: "What the execution starts with." }),
+    unaudited: "The execution is the record.",
     responses: {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: startedSchema, headers: { Location: "The path of the execution." } },
       202: { description: "The execution is queued.", body: startedSchema, headers: { Location: "The path of the execution." } },

@@ -80,6 +80,8 @@ export const hookTestRoutes = {
     scope: "workflows:write",
     subject: "tenant",
     params,
+    repeatable: "It changes nothing.",
+    unaudited: "It changes nothing.",
     responses: { 200: { description: "What was found.", body: checkSchema } },
     problems: ["NOT_FOUND", "STATE_CONFLICT"],
   }),

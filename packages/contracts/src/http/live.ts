@@ -42,6 +42,8 @@ export const liveRoutes = {
     scope: "executions:read",
     subject: "tenant",
     params,
+    repeatable: "Each token ends by itself.",
+    unaudited: "It changes nothing.",
     responses: { 201: { description: "The token.", body: eventTokenSchema } },
     problems: ["NOT_FOUND"],
   }),

@@ -35,6 +35,8 @@ export const nodeTestRoutes = {
       })
       .optional()
       .meta({ id: "TestNode", description: "What the node is run with, over the pins that are saved." }),
+    repeatable: "It looks anew each time.",
+    unaudited: "It runs a draft and changes nothing of it.",
     responses: { 200: { description: "What the node did.", body: nodeTestResultSchema } },
     problems: ["NOT_FOUND", "GRAPH_INVALID", "NODE_NOT_IN_PLAN", "TENANT_SUSPENDED", "STATE_CONFLICT", "BODY_TOO_LARGE", "RATE_LIMITED", "UNAVAILABLE"],
   }),

@@ -108,6 +108,7 @@ export const rerunRoutes = {
         input: inputSchema.optional(),
       })
       .meta({ id: "CreateDryRerun", description: "What to compare with." }),
+    unaudited: "It is a question about an execution and changes nothing of it.",
     responses: { 202: { description: "It is queued.", body: dryRerunSchema, headers: { Location: "The path of the dry rerun." } } },
     problems: ["NOT_FOUND", "WORKFLOW_NOT_PUBLISHED", "STATE_CONFLICT", "GRAPH_INVALID"],
   }),

@@ -42,6 +42,15 @@ export interface RouteDefinition {
   /** The JSON body; one whose schema is optional may be absent. */
   readonly body?: z.ZodType;
   readonly responses: Readonly<Record<number, RouteResponse>>;
+  /**
+   * Of a POST: why a repeat of it does no harm, so that it takes no Idempotency-Key. Absent: it does, and unless the operation reads the header by itself, a repeat is answered with
+   * the first answer, which is kept with the change. Operations that act outside of PostgreSQL or take long need such a reason: the others are one transaction.
+   */
+  readonly repeatable?: string;
+  /** Of an operation that is no GET: why it leaves no entry in the audit log. */
+  readonly unaudited?: string;
+  /** Of a GET that gives away more than one thing: it leaves an entry in the audit log. */
+  readonly isExport?: true;
   /** The refusals of this operation, besides those that every operation of its shape has. */
   readonly problems: readonly RequestErrorCode[];
 }

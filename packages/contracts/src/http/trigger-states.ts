@@ -234,6 +234,8 @@ export const triggerStateRoutes = {
         after: afterSchema,
       })
       .meta({ id: "PreviewSchedule", description: "The schedule." }),
+    repeatable: "It changes nothing.",
+    unaudited: "It changes nothing.",
     responses: { 200: { description: "The instants.", body: previewSchema } },
     problems: [],
   }),

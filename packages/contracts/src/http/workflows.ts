@@ -254,6 +254,8 @@ export const workflowRoutes = {
     subject: "tenant",
     params,
     body: z.strictObject({ graph: graphBodySchema.optional() }).optional().meta({ id: "ValidateWorkflow", description: "The graph to be judged; the draft when absent." }),
+    repeatable: "It changes nothing.",
+    unaudited: "It changes nothing.",
     responses: { 200: { description: "The verdict.", body: validationSchema } },
     problems: ["NOT_FOUND"],
   }),

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   NAME_TAKEN: { http: 409, audience: "caller", title: "Another resource has this name already." },
   TENANT_OFFBOARDING: { http: 409, audience: "caller", title: "The tenant is being off-boarded: it can be read only." },
   STATE_CONFLICT: { http: 409, audience: "caller", title: "The resource is not in a state that allows this." },
+  REQUEST_IN_PROGRESS: { http: 409, audience: "caller", title: "Another request about the same resource, or with the same idempotency key, is not finished." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
   TEMPLATE_LOCKED: { http: 409, audience: "tenant", title: "A part of the workflow is locked by the agency's template." },
   TEMPLATE_CONFLICT: { http: 409, audience: "caller", title: "The tenant's changes and the template's contradict each other." },
