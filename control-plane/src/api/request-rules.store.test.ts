@@ -65,7 +65,10 @@ describe("Idempotency-Key", () => {
     expect([later.status, later.headers.get("idempotency-replayed")]).toEqual([201, null]);
   });
 
-  test("secrets in kept answers are sealed, and given again", async () => {
+});
+
+describe("kept answers", () => {
+  test("secrets are sealed, and given again", async () => {
     const first = await agency.client.post(`/v1/tenants/${tenant.id}/api-keys`, { name: "Secret" }, withKey("e"));
     const { rows } = await owner.query<{ kept: string }>("SELECT encode(sealed_answer, 'escape') AS kept FROM idempotent_answers WHERE key = 'e'");
     expect(rows).toHaveLength(1);
@@ -146,7 +149,7 @@ describe("entity tags", () => {
     const path = `/v1/workflows/${workflow.text("id")}`;
     const tag = tagOf(await tenant.client.get(path));
     const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => tenant.client.send("PATCH", path, { body: { name: `Contended ${index}` }, headers: { "if-match": tag } })));
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 412)]);
+    expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([200, ...Array.from({ length: 9 }, () => 412)]);
     const winner = answers.find(({ status }) => status === 200);
     expect((await tenant.client.get(path)).text("name")).toBe(winner?.text("name"));
   });
@@ -179,11 +182,12 @@ describe("entity tags", () => {
 describe("fields", () => {
   test("narrow one thing and the elements of a list", async () => {
     const one = await agency.client.get(`/v1/tenants/${tenant.id}?fields=id,name`);
-    expect(one.body).toEqual({ id: tenant.id, name: "Bakery" });
-    expect(one.headers.get("etag")).toBe((await agency.client.get(`/v1/tenants/${tenant.id}`)).headers.get("etag"));
+    const whole = await agency.client.get(`/v1/tenants/${tenant.id}`);
+    expect(one.body).toEqual({ id: tenant.id, name: whole.text("name") });
+    expect(one.headers.get("etag")).toBe(whole.headers.get("etag"));
     const list = await agency.client.get("/v1/tenants?fields=planId&limit=1");
     expect(list.body).toMatchObject({ data: [{ planId: PLANS.PRO }], nextPageToken: expect.any(String) as unknown });
-    expect(Object.keys((list.at("data", 0) ?? {}) as object)).toEqual(["planId"]);
+    expect(list.at("data", 0)).toEqual({ planId: PLANS.PRO });
   });
 
   test.each([

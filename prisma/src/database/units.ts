@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import pg from "pg";
+import type pg from "pg";
 
 /** The transaction of a unit of work, for the statements that frame it. */
 export type UnitClient = Pick<pg.ClientBase, "query">;
@@ -107,8 +107,8 @@ export class Units {
     };
     const query = (...args: unknown[]): unknown => {
       const level = this.#open();
-      if (level === undefined) return Reflect.apply(this.#own.query, this.#own, args);
-      return this.#inTurn(level, () => inSavepoint(level.unit, () => Reflect.apply(level.unit.client.query, level.unit.client, args) as unknown as Promise<unknown>));
+      if (level === undefined) return queryOf(this.#own)(...args);
+      return this.#inTurn(level, () => inSavepoint(level.unit, () => queryOf(level.unit.client)(...args)));
     };
     return standIn(this.#own, { connect, query });
   }
@@ -132,10 +132,17 @@ function joiningClient(unit: Unit, release: () => void): pg.PoolClient {
       case "ROLLBACK":
         return unit.client.query(`ROLLBACK TO SAVEPOINT ${savepoint}`);
       default:
-        return Reflect.apply(unit.client.query, unit.client, args);
+        return queryOf(unit.client)(...args);
     }
   };
   return standIn(unit.client, { query, release });
+}
+
+/** The query method without its overloads, for passing on whatever was asked. */
+function queryOf(target: pg.Pool | pg.PoolClient): (...args: unknown[]) => Promise<unknown> {
+  const query: unknown = Reflect.get(target, "query");
+  if (typeof query !== "function") throw new Error("There is no query method.");
+  return (...args) => query.call(target, ...args) as Promise<unknown>;
 }
 
 async function inSavepoint<R>(unit: Unit, work: () => Promise<R>): Promise<R> {

@@ -5,6 +5,7 @@ import { beginRequest, keepAnswer, type AuditContext, type KeyClaim } from "@flu
 import { noteAudit } from "@fluxo/prisma/audit/note";
 import type { UnitClient } from "@fluxo/prisma/database/units";
 import { z } from "zod";
+import type { Access } from "../access/access.ts";
 import { fingerprintOf } from "../handlers/fingerprint.ts";
 import type { ApiServices } from "../services.ts";
 import type { Answer, AnyHandler, GivenRequest } from "./answer.ts";
@@ -22,7 +23,8 @@ export interface Operation {
 /** The headers that the router acts on for any handler. */
 export interface Conditions {
   readonly idempotencyKey: string | undefined;
-  readonly ifMatch: string | undefined;
+  /** What the caller holds for the thing that it updates, and the access that reads it. */
+  readonly ifMatch: { readonly tags: string; readonly access: Access } | undefined;
 }
 
 const OPERATOR_ID = "00000000-0000-0000-0000-000000000000";
@@ -97,10 +99,10 @@ function resourceOf(route: RouteDefinition, params: unknown, subjectId: string):
 }
 
 /** @throws RequestError PRECONDITION_FAILED, or what the reader throws */
-async function assertMatches({ reader }: Operation, given: GivenRequest, ifMatch: string, services: ApiServices): Promise<void> {
+async function assertMatches({ reader }: Operation, given: GivenRequest, { tags, access }: NonNullable<Conditions["ifMatch"]>, services: ApiServices): Promise<void> {
   if (reader === undefined) return;
-  const request = { access: given.access, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
+  const request = { access, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
   const current = await reader.handler(request as never, services);
-  if (passesIfMatch(ifMatch, entityTagOf(current))) return;
+  if (passesIfMatch(tags, entityTagOf(current))) return;
   throw new RequestError("PRECONDITION_FAILED", { detail: "The resource changed since you read it. Read it again and apply the change to that." });
 }

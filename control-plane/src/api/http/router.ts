@@ -87,7 +87,7 @@ interface CheckedRequest {
 
 /** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
 async function requestFor(operation: Operation, request: Request, response: Response, gate: Gate): Promise<CheckedRequest> {
-  const { route } = operation;
+  const { route, reader } = operation;
   const caller = route.scope === "public" ? undefined : await callerOf(route, request, response, gate);
   if (caller !== undefined) assertMayCall(route, caller);
   const params = validatePart(route.params, request.params, "params");
@@ -97,9 +97,10 @@ async function requestFor(operation: Operation, request: Request, response: Resp
   const fields = choice === undefined ? undefined : readFields(choice, givenFields);
   const query = validatePart(route.query ?? NOTHING, route.query === undefined ? ownQuery : withLists(route.query, ownQuery), "query");
   const headers = validatePart(route.headers, pickHeaders(route, request), "headers");
-  const conditions = conditionsOf(operation, request);
+  const { idempotencyKey, tags, ifNoneMatch } = conditionsOf(operation, request);
+  const ifMatch = tags === undefined || caller === undefined || reader === undefined ? undefined : { tags, access: await accessFor(reader.route, caller, request.get("fluxo-tenant"), params, gate.tenants) };
   const body = validatePart(route.body ?? NO_BODY, route.body === undefined && route.method === "get" ? undefined : await readJsonBody(request, response), "body");
-  return { given: { access, params, query: route.query === undefined ? undefined : query, headers, body }, conditions, fields };
+  return { given: { access, params, query: route.query === undefined ? undefined : query, headers, body }, conditions: { idempotencyKey, ifMatch, ifNoneMatch }, fields };
 }
 
 /** What operations take that declare no query or no body. */
@@ -110,14 +111,14 @@ const tagList = z.string().regex(TAG_LIST, "must be an entity tag in quotes, sev
 const conditionsSchema = z.object({ "Idempotency-Key": idempotencyHeaders.shape["Idempotency-Key"], "If-Match": tagList, "If-None-Match": tagList });
 
 /** The headers that are acted on for every handler, where they mean something. @throws RequestError VALIDATION_FAILED */
-function conditionsOf({ route, reader }: Operation, request: Request): RouterConditions {
+function conditionsOf({ route, reader }: Operation, request: Request): { idempotencyKey: string | undefined; tags: string | undefined; ifNoneMatch: string | undefined } {
   const asked = {
     "Idempotency-Key": keepsAnswers(route) ? request.get("idempotency-key") : undefined,
     "If-Match": reader === undefined ? undefined : request.get("if-match"),
     "If-None-Match": isTagged(route) ? request.get("if-none-match") : undefined,
   };
   const checked = conditionsSchema.parse(validatePart(conditionsSchema, asked, "headers"));
-  return { idempotencyKey: checked["Idempotency-Key"], ifMatch: checked["If-Match"], ifNoneMatch: checked["If-None-Match"] };
+  return { idempotencyKey: checked["Idempotency-Key"], tags: checked["If-Match"], ifNoneMatch: checked["If-None-Match"] };
 }
 
 /** Who calls: the holder of an event token, where the route takes one and there is no key, else an API key. @throws RequestError UNAUTHENTICATED */
