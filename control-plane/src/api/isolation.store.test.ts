@@ -16,6 +16,7 @@ const lists = routes.filter(({ method, subject, params }) => method === "get" &&
 const bodies: Readonly<Record<string, unknown>> = {
   updateWorkflow: { name: "Mine now" },
   replaceDraft: { graph: manualGraph },
+  rollbackWorkflow: { number: 1 },
   validateWorkflow: {},
   rotateTriggerSecret: {},
   backfillTrigger: { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" },

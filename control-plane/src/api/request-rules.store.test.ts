@@ -4,19 +4,22 @@ import { keepsAnswers, readerOf } from "@fluxo/contracts/http/route-rules";
 import { forgetAnswers } from "@fluxo/prisma/access/requests";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ClientAnswer } from "./testing/client.ts";
+import type { Client, ClientAnswer } from "./testing/client.ts";
 import { manualGraph } from "./testing/graphs.ts";
-import { PLANS, startHarness, type Harness, type TestAgency, type TestTenant } from "./testing/harness.ts";
+import { PLANS, type TestAgency, type TestOperator, type TestTenant } from "./testing/callers.ts";
+import { startHarness, type Harness } from "./testing/harness.ts";
 
 let api: Harness;
 let owner: pg.Pool;
 let agency: TestAgency;
+let operator: TestOperator;
 let tenant: TestTenant;
 
 beforeAll(async () => {
   api = await startHarness();
   owner = new pg.Pool({ connectionString: api.ownerUrl, max: 2 });
   agency = await api.createTestAgency("Northwind");
+  operator = await api.createTestOperator();
   tenant = await api.createTestTenant(agency, "Bakery");
 });
 afterAll(async () => {
@@ -49,8 +52,8 @@ describe("Idempotency-Key", () => {
     await tenant.client.post("/v1/workflows", { name: "First" }, withKey("c"));
     const other = await tenant.client.post("/v1/workflows", { name: "Second" }, withKey("c"));
     expect([other.status, other.at("code")]).toEqual([422, "IDEMPOTENCY_KEY_REUSED"]);
-    const neighbour = await api.createTestTenant(agency, "Butcher");
-    for (const client of [neighbour.client, agency.client.forTenant(neighbour.id), agency.client.forTenant(tenant.id)]) {
+    const butcher = await api.createTestTenant(agency, "Butcher");
+    for (const client of [butcher.client, agency.client.forTenant(butcher.id), agency.client.forTenant(tenant.id)]) {
       const answer = await client.post("/v1/workflows", { name: `First of ${Math.random()}` }, withKey("c"));
       expect([answer.status, answer.headers.get("idempotency-replayed")]).toEqual([201, null]);
     }
@@ -167,10 +170,14 @@ describe("entity tags", () => {
   test.each(updates.map((route) => [route.operationId, route] as const))("%s refuses a tag that its resource does not have", async (operationId, route) => {
     const workflow = await tenant.client.post("/v1/workflows", { name: `Of ${operationId}`, graph: manualGraph });
     const credential = await tenant.client.post("/v1/credentials", { name: `Of ${operationId}`, kind: "bearer", fields: { hosts: ["api.example.com"], token: "t" } });
-    const ids: Readonly<Record<string, string>> = { tenantId: tenant.id, workflowId: workflow.text("id"), credentialId: credential.text("id") };
-    const bodies: Readonly<Record<string, unknown>> = { updateTenant: { name: "Other" }, updateAgency: { errorWorkflow: null }, updateWorkflow: { name: "Other" }, replaceDraft: { graph: manualGraph }, replacePins: { pins: {} }, updateCredential: { name: "Other" } };
+    const externalId = `of-${operationId}`;
+    const put = { name: externalId, planId: PLANS.PRO };
+    await agency.client.put(`/v1/tenants/by-external-id/${externalId}`, put);
+    const ids: Readonly<Record<string, string>> = { agencyId: agency.id, externalId, tenantId: tenant.id, workflowId: workflow.text("id"), credentialId: credential.text("id") };
+    const bodies: Readonly<Record<string, unknown>> = { updateManagedAgency: { name: "Other" }, putTenantByExternalId: put, updateTenant: { name: "Other" }, updateAgency: { errorWorkflow: null }, updateWorkflow: { name: "Other" }, replaceDraft: { graph: manualGraph }, replacePins: { pins: {} }, updateCredential: { name: "Other" } };
     const path = route.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => ids[name] ?? `no-${name}`);
-    const client = route.subject === "agency" ? agency.client : agency.client.forTenant(tenant.id);
+    const clients: Readonly<Partial<Record<string, Client>>> = { operator: operator.client, agency: agency.client };
+    const client = clients[route.subject] ?? agency.client.forTenant(tenant.id);
     const send = (tag: string): Promise<ClientAnswer> => client.send(route.method.toUpperCase(), path, { ...(route.body === undefined ? {} : { body: bodies[operationId] }), headers: { "if-match": tag } });
     const refused = await send('"stale"');
     expect([refused.status, refused.at("code")]).toEqual([412, "PRECONDITION_FAILED"]);

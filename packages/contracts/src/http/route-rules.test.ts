@@ -48,7 +48,7 @@ test("names are consistent: camelCase, plural lists, one way to page", () => {
     for (const segment of route.path.split("/").slice(1)) expect(segment, route.path).toMatch(/^(?:[a-z][a-z0-9]*(?:-[a-z0-9]+)*|\{[a-z][A-Za-z]*\}|openapi\.json)$/);
     for (const name of [...Object.keys(route.query?.shape ?? {}), ...Object.keys(route.params?.shape ?? {})]) expect(name, operationId).toMatch(/^[a-z][A-Za-z]*$/);
     // What an id stands behind is a collection.
-    for (const [, collection = ""] of route.path.matchAll(/\/([a-z-]+)\/\{[a-zA-Z]+\}/g)) expect(collection, route.path).toMatch(/s$|^parked$/);
+    for (const [, collection = ""] of route.path.matchAll(/\/([a-z-]+)\/\{[a-zA-Z]+\}/g)) expect(collection, route.path).toMatch(/s$|^parked$|^by-/);
     if (operationId.startsWith("list")) {
       expect(route.method, operationId).toBe("get");
       expect(fieldsOf(route)?.isList, operationId).toBe(true);
