@@ -25,7 +25,6 @@ const bodies: Readonly<Record<string, unknown>> = {
   rerunExecution: { from: "start" },
   createDryRerun: {},
   updateCredential: { name: "Mine now" },
-  rollbackWorkflow: { number: 1 },
 };
 
 let api: Harness;
