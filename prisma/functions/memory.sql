@@ -89,12 +89,15 @@ LANGUAGE plpgsql AS $$
 DECLARE
   v_keys int;
   v_values int;
+  v_tokens int;
 BEGIN
   DELETE FROM remembered_keys WHERE ctid = ANY (ARRAY(SELECT k.ctid FROM remembered_keys k WHERE k.expires_at < clock_timestamp() LIMIT p_limit)) AND expires_at < clock_timestamp();
   GET DIAGNOSTICS v_keys = ROW_COUNT;
   DELETE FROM kept_values WHERE ctid = ANY (ARRAY(SELECT v.ctid FROM kept_values v WHERE v.expires_at < clock_timestamp() LIMIT p_limit)) AND expires_at < clock_timestamp();
   GET DIAGNOSTICS v_values = ROW_COUNT;
-  RETURN v_keys + v_values;
+  DELETE FROM provisioning_tokens WHERE ctid = ANY (ARRAY(SELECT t.ctid FROM provisioning_tokens t WHERE t.expires_at < clock_timestamp() LIMIT p_limit));
+  GET DIAGNOSTICS v_tokens = ROW_COUNT;
+  RETURN v_keys + v_values + v_tokens;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_forget(int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_forget(int) TO fluxo_system;

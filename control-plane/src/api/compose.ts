@@ -22,6 +22,7 @@ import { EventTokens } from "../live/event-token.ts";
 import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
+import { JwksCache } from "../provisioning/jwks-cache.ts";
 import { openAccess } from "./access/open-access.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig } from "./config.ts";
@@ -80,6 +81,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     live,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7 }),
     eventTokens: new EventTokens([config.FLUXO_MASTER_KEY, ...config.FLUXO_PREVIOUS_MASTER_KEYS], systemClock),
+    jwks: new JwksCache(http, systemClock),
     ingressHttp: createGuardedClient({ allowedPrivateHosts: [hostPortOf(config.FLUXO_PUBLIC_INGRESS_URL)] }),
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,

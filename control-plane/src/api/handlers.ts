@@ -41,6 +41,8 @@ import { listOutages } from "./handlers/outages/list-outages.ts";
 import { beginOffBoarding } from "./handlers/off-boardings/begin-off-boarding.ts";
 import { abortOffBoarding, acknowledgeOffBoardingArchive, eraseTenant } from "./handlers/off-boardings/change-off-boarding.ts";
 import { getOffBoarding, getOffBoardingArchive, listOffBoardings } from "./handlers/off-boardings/read-off-boarding.ts";
+import { exchangeProvisioningToken } from "./handlers/provisioning/exchange-token.ts";
+import { createSigningKey, listSigningKeys, revokeSigningKey } from "./handlers/provisioning/signing-keys.ts";
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
 import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
@@ -123,6 +125,10 @@ export const handlers: Handlers<Routes> = {
   acknowledgeOffBoardingArchive,
   eraseTenant,
   abortOffBoarding,
+  listSigningKeys,
+  createSigningKey,
+  revokeSigningKey,
+  exchangeProvisioningToken,
   getTenantUsage,
   listWorkflows,
   createWorkflow,

@@ -14,6 +14,7 @@ import type { HandOver } from "../fast-lane/fast-lane.ts";
 import type { EventTokens } from "../live/event-token.ts";
 import type { LiveStreams } from "../live/live-streams.ts";
 import type { NodeTester } from "../live/node-tester.ts";
+import type { JwksCache } from "../provisioning/jwks-cache.ts";
 
 /** What the handlers of the admin API are given. */
 export interface ApiServices {
@@ -44,6 +45,8 @@ export interface ApiServices {
   readonly eventTokens: EventTokens;
   /** Has single nodes run by a worker. */
   readonly nodeTester: NodeTester;
+  /** The key sets with which agencies sign provisioning tokens. */
+  readonly jwks: JwksCache;
   /** Calls the public address of the ingress, to see whether it answers. */
   readonly ingressHttp: HttpPort;
   /** Where callers reach the webhook ingress, without a trailing slash. */

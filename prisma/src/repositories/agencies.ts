@@ -6,6 +6,11 @@ export async function findAgencyName(db: ScopedDb, agencyId: string): Promise<st
   return (await db.agency.findUnique({ where: { id: agencyId }, select: { name: true } }))?.name;
 }
 
+/** ACTIVE or SUSPENDED. @param db of the agency @returns undefined when the scope is not that agency's */
+export async function findAgencyStatus(db: ScopedDb, agencyId: string): Promise<string | undefined> {
+  return (await db.agency.findUnique({ where: { id: agencyId }, select: { status: true } }))?.status;
+}
+
 export interface AgencyRecord {
   readonly id: string;
   readonly name: string;

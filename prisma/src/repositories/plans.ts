@@ -19,6 +19,15 @@ export async function listPlans(db: ScopedDb, limit: number, afterId?: string): 
   return pageOfRows(await db.plan.findMany({ where, select, orderBy: { id: "asc" }, take: limit + 1 }), limit);
 }
 
+/** The plan of a code: the agency's own before the operator's. @param db of the agency */
+export async function findPlanByCode(db: ScopedDb, agencyId: string, code: string): Promise<PlanRecord | undefined> {
+  const rows = await db.plan.findMany({ where: { code, OR: [{ agencyId }, { agencyId: null }] }, select: { ...select, agencyId: true } });
+  const found = rows.find((row) => row.agencyId === agencyId) ?? rows[0];
+  if (found === undefined) return undefined;
+  const { agencyId: _owner, ...plan } = found;
+  return plan;
+}
+
 /** Whether the scope may see the plan. Foreign keys look past row-level security, so this is asked before a tenant gets a plan. */
 export async function hasPlan(db: ScopedDb, planId: string): Promise<boolean> {
   return (await db.plan.count({ where: { id: planId } })) > 0;

@@ -24,6 +24,7 @@ import { EventTokens } from "../../live/event-token.ts";
 import { LiveStreams } from "../../live/live-streams.ts";
 import { NodeTester } from "../../live/node-tester.ts";
 import { WakeHub } from "../../live/wake-hub.ts";
+import { JwksCache } from "../../provisioning/jwks-cache.ts";
 import { breakerCloser } from "../close-breaker.ts";
 import { openAccess } from "../access/open-access.ts";
 import { createApiApp } from "../app.ts";
@@ -37,7 +38,7 @@ export const INGRESS_URL = "https://hooks.example.com";
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
 /** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. `guard`: what it may call; `guard.ingress`: how it finds the ingress, which is at `guard.ingressUrl`. */
-export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[]; readonly ingress?: GuardedClientOptions; readonly ingressUrl?: string } = {}) {
+export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[]; readonly ca?: string; readonly ingress?: GuardedClientOptions; readonly ingressUrl?: string } = {}) {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
@@ -76,6 +77,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     live,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7, waitMs: 3_000 }),
     eventTokens: new EventTokens([Buffer.alloc(32, 9)], systemClock),
+    jwks: new JwksCache(http, systemClock),
     ingressHttp: createGuardedClient(guard.ingress ?? guard),
     publicIngressUrl: guard.ingressUrl ?? INGRESS_URL,
     logger,

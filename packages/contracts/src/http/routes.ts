@@ -13,6 +13,7 @@ import { nodeTypeRoutes } from "./node-types.ts";
 import { occurrenceRoutes } from "./occurrences.ts";
 import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
+import { provisioningRoutes } from "./provisioning.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { templateRoutes } from "./templates.ts";
@@ -29,6 +30,7 @@ export const ROUTES = {
   ...agencyRoutes,
   ...tenantRoutes,
   ...offBoardingRoutes,
+  ...provisioningRoutes,
   ...workflowRoutes,
   ...templateRoutes,
   ...rolloutRoutes,

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   TENANT_REQUIRED: { http: 400, audience: "caller", title: "Whoever reaches several tenants must name one in the Fluxo-Tenant header." },
   UNAUTHENTICATED: { http: 401, audience: "caller", title: "The API key is missing, unknown, expired or revoked." },
   AGENCY_SUSPENDED: { http: 403, audience: "caller", title: "The agency is suspended." },
+  PROVISIONING_TOKEN_REFUSED: { http: 401, audience: "caller", title: "The provisioning token is not one that can be exchanged." },
   SCOPE_MISSING: { http: 403, audience: "caller", title: "The caller does not have the scope that this operation needs." },
   NOT_FOUND: { http: 404, audience: "caller", title: "There is no such resource for this key." },
   METHOD_NOT_ALLOWED: { http: 405, audience: "caller", title: "The resource does not answer this method." },
