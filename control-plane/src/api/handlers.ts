@@ -43,6 +43,10 @@ import { abortOffBoarding, acknowledgeOffBoardingArchive, eraseTenant } from "./
 import { getOffBoarding, getOffBoardingArchive, listOffBoardings } from "./handlers/off-boardings/read-off-boarding.ts";
 import { exchangeProvisioningToken } from "./handlers/provisioning/exchange-token.ts";
 import { createSigningKey, listSigningKeys, revokeSigningKey } from "./handlers/provisioning/signing-keys.ts";
+import { deletePriceList } from "./handlers/prices/delete-price-list.ts";
+import { getInvoice } from "./handlers/prices/get-invoice.ts";
+import { listPriceLists } from "./handlers/prices/list-price-lists.ts";
+import { putAgencyPrices, putPlanPrices, putTenantPrices } from "./handlers/prices/put-prices.ts";
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
 import { getDryRerun } from "./handlers/reruns/get-dry-rerun.ts";
 import { rerunExecution } from "./handlers/reruns/rerun-execution.ts";
@@ -74,6 +78,11 @@ import { checkTrigger } from "./handlers/triggers/check-trigger.ts";
 import { listSamples, openTestSession } from "./handlers/triggers/hook-tests.ts";
 import { listTriggers } from "./handlers/triggers/list-triggers.ts";
 import { rotateTriggerSecret } from "./handlers/triggers/rotate-trigger-secret.ts";
+import { exportUsage } from "./handlers/usage/export-usage.ts";
+import { forecastUsage } from "./handlers/usage/forecast-usage.ts";
+import { getUsageSeries } from "./handlers/usage/get-usage-series.ts";
+import { listUsage } from "./handlers/usage/list-usage.ts";
+import { reconcileUsage } from "./handlers/usage/reconcile-usage.ts";
 import { createWorkflow } from "./handlers/workflows/create-workflow.ts";
 import { diffWorkflow } from "./handlers/workflows/diff-workflow.ts";
 import { rollbackWorkflow } from "./handlers/workflows/rollback-workflow.ts";
@@ -130,6 +139,17 @@ export const handlers: Handlers<Routes> = {
   revokeSigningKey,
   exchangeProvisioningToken,
   getTenantUsage,
+  getUsageSeries,
+  listUsage,
+  exportUsage,
+  reconcileUsage,
+  forecastUsage,
+  listPriceLists,
+  putAgencyPrices,
+  putPlanPrices,
+  putTenantPrices,
+  deletePriceList,
+  getInvoice,
   listWorkflows,
   createWorkflow,
   getWorkflow,

@@ -15,7 +15,7 @@ export interface UsageDifference {
 const HOUR_MS = 3_600_000;
 
 /** The full hours that a span touches. */
-function fullHours(from: Date, to: Date): readonly [Date, Date] {
+export function fullHours(from: Date, to: Date): readonly [Date, Date] {
   return [new Date(Math.floor(from.getTime() / HOUR_MS) * HOUR_MS), new Date(Math.ceil(to.getTime() / HOUR_MS) * HOUR_MS)];
 }
 
@@ -25,8 +25,7 @@ export async function countUsageDifferences(db: pg.Pool, from: Date, to: Date): 
   return rows[0]?.count ?? 0;
 }
 
-/** The sums of one tenant that do not balance, 100 at most. @param db of the tenant */
+/** The sums of one tenant that do not balance between two full hours, 100 at most. @param db of the tenant */
 export async function findUsageDifferences(db: ScopedDb, from: Date, to: Date): Promise<readonly UsageDifference[]> {
-  const [start, end] = fullHours(from, to);
-  return db.$queryRaw<UsageDifference[]>`SELECT measure, subject, expected, metered FROM fluxo_usage_differences(${start}, ${end}) LIMIT 100`;
+  return db.$queryRaw<UsageDifference[]>`SELECT measure, subject, expected, metered FROM fluxo_usage_differences(${from}, ${to}) LIMIT 100`;
 }

@@ -14,12 +14,14 @@ import { occurrenceRoutes } from "./occurrences.ts";
 import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
 import { provisioningRoutes } from "./provisioning.ts";
+import { priceRoutes } from "./prices.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { templateRoutes } from "./templates.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { triggerStateRoutes } from "./trigger-states.ts";
 import { triggerRoutes } from "./triggers.ts";
+import { usageRoutes } from "./usage.ts";
 import { workflowRoutes } from "./workflows.ts";
 
 /** Every operation of the admin API, by operation id. */
@@ -31,6 +33,8 @@ export const ROUTES = {
   ...tenantRoutes,
   ...offBoardingRoutes,
   ...provisioningRoutes,
+  ...usageRoutes,
+  ...priceRoutes,
   ...workflowRoutes,
   ...templateRoutes,
   ...rolloutRoutes,

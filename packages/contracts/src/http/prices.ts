@@ -1,0 +1,148 @@
+import { DECIMAL_FORM } from "@fluxo/core/usage/decimal";
+import { z } from "zod";
+import { defineRoute } from "./route.ts";
+import { idSchema, instantSchema, pageOf, pageQueryShape } from "./scalars.ts";
+
+const tag = "Prices";
+
+const decimal = (description: string, example: string) => z.string().regex(DECIMAL_FORM, "must be a decimal of at most six places, such as 12.5").meta({ description, example });
+const currencySchema = z
+  .string()
+  .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code")
+  .refine((code) => Intl.supportedValuesOf("currency").includes(code), "is not a known currency")
+  .meta({ description: "ISO 4217 code of all amounts of the agency.", example: "EUR" });
+
+const pricesSchema = z
+  .strictObject({
+    monthlyFee: decimal("Of each month.", "49").optional(),
+    perThousandExecutions: decimal("Per 1,000 executions.", "1.5").optional(),
+    perThousandNodeExecutions: decimal("Per 1,000 node executions.", "0.1").optional(),
+    perMillionAiTokens: decimal("Per million tokens, read and written.", "2").optional(),
+    perAiDollar: decimal("What a US dollar that a provider of models charges is charged on with, before the markup.", "0.92").optional(),
+    aiMarkupPercent: decimal("Percent on top of what providers of models charge.", "20").optional(),
+    perEgressGigabyte: decimal("Per 10^9 bytes sent to other hosts.", "0.09").optional(),
+    perStorageGigabyteMonth: decimal("Per 10^9 bytes kept for a month.", "0.1").optional(),
+  })
+  .meta({ id: "Prices", description: "What usage costs: decimals as texts. What is absent costs nothing, or what a more general list says." });
+
+const priceListSchema = z
+  .strictObject({
+    id: idSchema("The list's id."),
+    planId: idSchema("The plan that it is for.").nullable(),
+    tenantId: idSchema("The tenant that it is for.").nullable(),
+    currency: z.string().nullable().meta({ description: "Of the agency's own list; the others follow it.", example: "EUR" }),
+    prices: pricesSchema,
+    updatedAt: instantSchema("When it was last changed."),
+  })
+  .meta({ id: "PriceList", description: "The agency's own prices (neither plan nor tenant), or those of a plan or a tenant, which go before them." });
+
+const lineSchema = z.strictObject({
+  item: z.enum(["monthlyFee", "executions", "nodeExecutions", "aiTokens", "aiCostMicros", "egressBytes", "storageByteHours"]).meta({ description: "What for.", example: "executions" }),
+  quantity: z.string().regex(/^\d+$/).meta({ description: "How much, a whole number of any size.", example: "12345" }),
+  per: z.string().regex(/^\d+$/).meta({ description: "How many of it the price is for.", example: "1000" }),
+  unitPrice: z.string().meta({ description: "The price.", example: "1.5" }),
+  markupPercent: z.string().meta({ description: "Percent on top.", example: "0" }),
+  amount: z.string().meta({ description: "quantity ÷ per × unitPrice with the markup, rounded to the currency's last place, halves up.", example: "18.52" }),
+});
+
+const invoiceSchema = z
+  .strictObject({
+    tenantId: idSchema("The tenant."),
+    month: z.string().meta({ description: "The calendar month in the tenant's zone.", example: "2026-11" }),
+    window: z.strictObject({ start: instantSchema("Its first instant."), end: instantSchema("The first instant of the next month.") }),
+    isFinal: z.boolean().meta({ description: "Whether the month is over and all of its usage is in the sums.", example: false }),
+    currency: z.string().meta({ description: "ISO 4217.", example: "EUR" }),
+    lines: z.array(lineSchema).meta({ description: "One per price." }),
+    total: z.string().meta({ description: "The sum of the amounts.", example: "85.82" }),
+    unpricedAiTokens: z.int().meta({ description: "Tokens whose provider's price is not known: their cost is in no line.", example: 0 }),
+  })
+  .meta({ id: "Invoice", description: "What a tenant's month costs, by the prices of now." });
+
+const body = z.strictObject({ prices: pricesSchema }).meta({ id: "PutPrices", description: "The prices of the list; those that are absent are taken out." });
+const tenantParams = z.strictObject({ tenantId: idSchema("The tenant.") });
+const planParams = z.strictObject({ planId: idSchema("A plan that the agency may give.") });
+const saved = { 200: { description: "The list as it is now.", body: priceListSchema } };
+
+export const priceRoutes = {
+  listPriceLists: defineRoute({
+    operationId: "listPriceLists",
+    method: "get",
+    path: "/v1/price-lists",
+    tag,
+    summary: "List the price lists",
+    description: "The agency's own and those of plans and tenants.",
+    scope: "usage:read",
+    subject: "agency",
+    query: z.strictObject(pageQueryShape),
+    responses: { 200: { description: "One page of lists.", body: pageOf(priceListSchema) } },
+    problems: [],
+  }),
+  putAgencyPrices: defineRoute({
+    operationId: "putAgencyPrices",
+    method: "put",
+    path: "/v1/price-lists/agency",
+    tag,
+    summary: "Set the agency's prices",
+    description: "For all tenants, where no list of their plan or of their own tells another price. Replaces the list.",
+    scope: "plans:write",
+    subject: "agency",
+    body: z.strictObject({ currency: currencySchema, prices: pricesSchema }).meta({ id: "PutAgencyPrices", description: "Currency and prices; those that are absent are taken out." }),
+    responses: saved,
+    problems: [],
+  }),
+  putPlanPrices: defineRoute({
+    operationId: "putPlanPrices",
+    method: "put",
+    path: "/v1/price-lists/plans/{planId}",
+    tag,
+    summary: "Set the prices of a plan",
+    description: "For the agency's tenants with this plan. Replaces the list.",
+    scope: "plans:write",
+    subject: "agency",
+    params: planParams,
+    body,
+    responses: saved,
+    problems: ["NOT_FOUND"],
+  }),
+  putTenantPrices: defineRoute({
+    operationId: "putTenantPrices",
+    method: "put",
+    path: "/v1/price-lists/tenants/{tenantId}",
+    tag,
+    summary: "Set the prices of a tenant",
+    description: "They go before those of its plan and the agency. Replaces the list.",
+    scope: "plans:write",
+    subject: "agency",
+    params: tenantParams,
+    body,
+    responses: saved,
+    problems: ["NOT_FOUND"],
+  }),
+  deletePriceList: defineRoute({
+    operationId: "deletePriceList",
+    method: "delete",
+    path: "/v1/price-lists/{priceListId}",
+    tag,
+    summary: "Delete a price list",
+    description: "From now on the more general prices count.",
+    scope: "plans:write",
+    subject: "agency",
+    params: z.strictObject({ priceListId: idSchema("The list.") }),
+    responses: { 204: { description: "It is gone." } },
+    problems: ["NOT_FOUND"],
+  }),
+  getInvoice: defineRoute({
+    operationId: "getInvoice",
+    method: "get",
+    path: "/v1/tenants/{tenantId}/invoice",
+    tag,
+    summary: "Price the usage of a month",
+    description: "Units times prices, line by line, in exact decimal arithmetic, by the prices of now. A month that is not over is priced as far as it got.",
+    scope: "usage:read",
+    subject: "pathTenant",
+    params: tenantParams,
+    query: z.strictObject({ month: z.string().regex(/^20\d{2}-(?:0[1-9]|1[0-2])$/, "must be a month such as 2026-11").meta({ description: "The calendar month in the tenant's zone.", example: "2026-11" }) }),
+    responses: { 200: { description: "The lines.", body: invoiceSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+} as const;
