@@ -19,6 +19,7 @@ import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import { FastLane } from "../fast-lane/fast-lane.ts";
 import { EventTokens } from "../live/event-token.ts";
+import { Feeds } from "../live/feeds.ts";
 import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
@@ -62,6 +63,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   lifecycle.onStop("redis (access)", () => subscriber.disconnect());
   const access = openAccess({ pool, redis, subscriber, prefix: config.FLUXO_REDIS_PREFIX, clock: systemClock, logger });
   lifecycle.onStop("last uses of keys", () => access.stop());
+  const feeds = new Feeds(systemClock);
   const services: ApiServices = {
     tenantDb,
     pool: units.pool,
@@ -79,6 +81,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     announceAccess: (change) => access.changes.announce(change),
     handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
     live,
+    feeds,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7 }),
     eventTokens: new EventTokens([config.FLUXO_MASTER_KEY, ...config.FLUXO_PREVIOUS_MASTER_KEYS], systemClock),
     jwks: new JwksCache(http, systemClock),
@@ -104,7 +107,10 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     },
     { timeoutMs: config.API_STOP_DEADLINE_MS + 1_000 },
   );
-  lifecycle.onStop("event streams", () => live.close());
+  lifecycle.onStop("event streams", () => {
+    live.close();
+    feeds.close();
+  });
   lifecycle.markRunning();
   logger.info({ port: server.port }, "api is up");
 }

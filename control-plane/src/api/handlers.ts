@@ -7,6 +7,10 @@ import { createAgencyApiKey, createApiKey, createOperatorApiKey } from "./handle
 import { listAgencyApiKeys, listApiKeys, listOperatorApiKeys } from "./handlers/api-keys/list-api-keys.ts";
 import { revokeAgencyApiKey, revokeApiKey, revokeOperatorApiKey } from "./handlers/api-keys/revoke-api-key.ts";
 import { rotateAgencyApiKey, rotateApiKey, rotateOperatorApiKey } from "./handlers/api-keys/rotate-api-key.ts";
+import { exportAuditEntries } from "./handlers/audit/export-audit-entries.ts";
+import { listAuditEntries } from "./handlers/audit/list-audit-entries.ts";
+import { streamAuditEntries } from "./handlers/audit/stream-audit-entries.ts";
+import { verifyAuditLog } from "./handlers/audit/verify-audit-log.ts";
 import { abortBulkOperation, pauseBulkOperation, resumeBulkOperation } from "./handlers/bulk-operations/change-bulk-operation.ts";
 import { createBulkOperation } from "./handlers/bulk-operations/create-bulk-operation.ts";
 import { getBulkOperation } from "./handlers/bulk-operations/get-bulk-operation.ts";
@@ -233,6 +237,10 @@ export const handlers: Handlers<Routes> = {
   resumeBulkOperation,
   listOutages,
   closeOutage,
+  listAuditEntries,
+  streamAuditEntries,
+  exportAuditEntries,
+  verifyAuditLog,
   listNodeTypes,
   getNodeType,
   getOpenApi,

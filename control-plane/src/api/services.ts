@@ -12,6 +12,7 @@ import type pg from "pg";
 import type { TestPorts } from "../credentials/run-test.ts";
 import type { HandOver } from "../fast-lane/fast-lane.ts";
 import type { EventTokens } from "../live/event-token.ts";
+import type { Feeds } from "../live/feeds.ts";
 import type { LiveStreams } from "../live/live-streams.ts";
 import type { NodeTester } from "../live/node-tester.ts";
 import type { JwksCache } from "../provisioning/jwks-cache.ts";
@@ -42,6 +43,8 @@ export interface ApiServices {
   readonly handOver: HandOver;
   /** The open event streams of this process. */
   readonly live: LiveStreams;
+  /** The open streams of what is read from PostgreSQL. */
+  readonly feeds: Feeds;
   readonly eventTokens: EventTokens;
   /** Has single nodes run by a worker. */
   readonly nodeTester: NodeTester;

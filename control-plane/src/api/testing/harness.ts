@@ -21,6 +21,7 @@ import { createVault } from "@fluxo/runtime/secrets/vault";
 import { createTestDatabase } from "@fluxo/test/support/database";
 import pg from "pg";
 import { EventTokens } from "../../live/event-token.ts";
+import { Feeds } from "../../live/feeds.ts";
 import { LiveStreams } from "../../live/live-streams.ts";
 import { NodeTester } from "../../live/node-tester.ts";
 import { WakeHub } from "../../live/wake-hub.ts";
@@ -58,6 +59,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const live = new LiveStreams({ redis, hub: new WakeHub(wakes, PREFIX, logger), tenantDb, clock: systemClock, logger, metrics, quietMs: 300, tenantMax: 5 });
   const subscriber = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-${PREFIX}` });
   const access = openAccess({ pool, redis, subscriber, prefix: PREFIX, clock: systemClock, logger });
+  const feeds = new Feeds(systemClock);
   const services = {
     tenantDb,
     pool: units.pool,
@@ -75,6 +77,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     announceAccess: (change: AccessChange) => access.changes.announce(change),
     handOver: () => undefined,
     live,
+    feeds,
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7, waitMs: 3_000 }),
     eventTokens: new EventTokens([Buffer.alloc(32, 9)], systemClock),
     jwks: new JwksCache(http, systemClock),
@@ -102,6 +105,7 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
 
   const stop = async (): Promise<void> => {
     live.close();
+    feeds.close();
     await server.close(1_000);
     await access.stop();
     subscriber.disconnect();

@@ -2,6 +2,7 @@ import { accessRoutes } from "./access.ts";
 import { agenciesRoutes } from "./agencies.ts";
 import { agencyRoutes } from "./agency.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
+import { auditRoutes } from "./audit.ts";
 import { bulkOperationRoutes } from "./bulk-operations.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { executionRoutes } from "./executions.ts";
@@ -50,6 +51,7 @@ export const ROUTES = {
   ...rerunRoutes,
   ...bulkOperationRoutes,
   ...outageRoutes,
+  ...auditRoutes,
   ...nodeTypeRoutes,
 } as const;
 
