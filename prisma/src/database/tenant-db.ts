@@ -12,6 +12,8 @@ export interface TenantDb {
   withTenant<R>(tenantId: string, work: (db: ScopedDb) => Promise<R>): Promise<R>;
   /** Runs `work` in one transaction that sees an agency, its tenants, plans and keys, and no tenant's own rows. */
   withAgency<R>(agencyId: string, work: (db: ScopedDb) => Promise<R>): Promise<R>;
+  /** Runs `work` in one transaction that looks at what an agency may see across its tenants: lists without payloads. It writes nothing. */
+  acrossTenants<R>(agencyId: string, work: (db: ScopedDb) => Promise<R>): Promise<R>;
   /** Runs `work` in one transaction that sees what is the operator's: agencies, its own plans, keys and members, and nothing of tenants. */
   withOperator<R>(work: (db: ScopedDb) => Promise<R>): Promise<R>;
   close(): Promise<void>;
@@ -44,6 +46,14 @@ export function createTenantDb(pool: pg.Pool, units?: Units): TenantDb {
   return {
     withTenant: (tenantId, work) => scoped({ tenantId }, work),
     withAgency: (agencyId, work) => scoped({ agencyId }, work),
+    acrossTenants: (agencyId, work) =>
+      scoped({ agencyId }, async (db) => {
+        // A role of its own, so that its policies are no part of any other statement. An error takes it back with the transaction.
+        await db.$queryRaw`SELECT set_config('role', 'fluxo_agency', true)`;
+        const result = await work(db);
+        await db.$queryRaw`SELECT set_config('role', 'none', true)`;
+        return result;
+      }),
     withOperator: (work) => scoped({ operator: "on" }, work),
     close: () => client.$disconnect(),
   };

@@ -1,12 +1,14 @@
 import type { Json } from "@fluxo/core/json";
 import type { ExecutionStatus } from "@fluxo/core/status/execution-status";
 import type { ScopedDb } from "../database/tenant-db.ts";
-import type { Prisma } from "../generated/client.ts";
+import { Prisma } from "../generated/client.ts";
+import { inOrder, keysAcrossTenants, type TenantGroup } from "./across-tenants.ts";
 import { fromJsonb } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 /** An execution without its payloads. */
 export interface ExecutionSummaryRecord {
+  readonly tenantId: string;
   readonly id: string;
   readonly workflowId: string;
   readonly version: { readonly id: string; readonly number: number };
@@ -55,6 +57,7 @@ export interface ExecutionCursor {
 }
 
 const summarySelect = {
+  tenantId: true,
   id: true,
   workflowId: true,
   version: { select: { id: true, number: true } },
@@ -97,6 +100,30 @@ export async function listExecutions(db: ScopedDb, tenantId: string, filter: Exe
   ];
   const rows = await db.execution.findMany({ where: { AND: conditions }, select: summarySelect, orderBy: [{ queuedAt: "desc" }, { id: "desc" }], take: limit + 1 });
   return pageOfRows(rows.map(withStatus), limit);
+}
+
+/** Newest first, of many tenants. @param db across the agency's tenants */
+export async function listExecutionsAcross(db: ScopedDb, group: TenantGroup, filter: ExecutionFilter, limit: number, before?: ExecutionCursor): Promise<Page<ExecutionSummaryRecord>> {
+  const conditions = [
+    Prisma.sql`TRUE`,
+    ...(filter.workflowId === undefined ? [] : [Prisma.sql`x.workflow_id = ${filter.workflowId}::uuid`]),
+    ...(filter.triggerId === undefined ? [] : [Prisma.sql`x.trigger_id = ${filter.triggerId}::uuid`]),
+    ...(filter.reason === undefined ? [] : [Prisma.sql`x.reason = ${filter.reason}`]),
+    ...(filter.rerunOf === undefined ? [] : [Prisma.sql`x.rerun_of = ${filter.rerunOf}::uuid`]),
+    ...(filter.from === undefined ? [] : [Prisma.sql`x.queued_at >= ${filter.from}`]),
+    ...(filter.to === undefined ? [] : [Prisma.sql`x.queued_at < ${filter.to}`]),
+    ...(before === undefined ? [] : [Prisma.sql`(x.queued_at, x.id) < (${before.queuedAt}, ${before.id}::uuid)`]),
+  ];
+  const list = {
+    table: Prisma.sql`executions`,
+    where: Prisma.join(conditions, " AND "),
+    order: Prisma.sql`x.queued_at DESC, x.id DESC`,
+    columns: Prisma.sql`, x.queued_at`,
+    ...(filter.statuses === undefined ? {} : { branches: { column: Prisma.sql`x.status`, values: filter.statuses } }),
+  };
+  const keys = await keysAcrossTenants(db, group, list, limit + 1);
+  const rows = keys.length === 0 ? [] : await db.execution.findMany({ where: { OR: keys }, select: summarySelect });
+  return pageOfRows(inOrder(rows.map(withStatus), keys), limit);
 }
 
 /** With input and output, wherever they are stored. @param db of the tenant */

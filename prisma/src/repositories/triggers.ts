@@ -4,6 +4,7 @@ import { fromJsonb, toJsonColumn } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 export interface TriggerRecord {
+  readonly tenantId: string;
   readonly id: string;
   readonly workflowId: string;
   readonly nodeId: string;
@@ -26,6 +27,7 @@ export interface TriggerChange {
 
 /** The columns of a TriggerRecord. */
 export const triggerSelect = {
+  tenantId: true,
   id: true,
   workflowId: true,
   nodeId: true,
@@ -40,6 +42,7 @@ export const triggerSelect = {
 
 /** What Prisma answers for `triggerSelect`. */
 export interface TriggerRow {
+  readonly tenantId: string;
   readonly id: string;
   readonly workflowId: string;
   readonly nodeId: string;

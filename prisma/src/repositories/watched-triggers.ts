@@ -1,7 +1,8 @@
 import type { Json } from "@fluxo/core/json";
 import { OFF_REASONS, type OffReason, type TriggerPeriod } from "@fluxo/core/schedule/why";
 import type { ScopedDb } from "../database/tenant-db.ts";
-import type { Prisma } from "../generated/client.ts";
+import { Prisma } from "../generated/client.ts";
+import { inOrder, keysAcrossTenants, type TenantGroup } from "./across-tenants.ts";
 import { fromJsonb } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 import { toTriggerRecord, triggerSelect, type TriggerRecord } from "./triggers.ts";
@@ -110,6 +111,40 @@ export async function listWatchedTriggers(db: ScopedDb, tenantId: string, filter
   };
   const rows = await db.trigger.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 });
   return pageOfRows(rows.map(toRecord), limit);
+}
+
+/** What makes a trigger of this health, of the table `x`: as `whereHealth`. */
+function sqlHealth(health: TriggerHealth): Prisma.Sql {
+  const state = (condition: Prisma.Sql): Prisma.Sql => Prisma.sql`EXISTS (SELECT FROM trigger_states s WHERE s.tenant_id = x.tenant_id AND s.trigger_id = x.id AND ${condition})`;
+  switch (health) {
+    case "off":
+      return Prisma.sql`NOT x.is_enabled`;
+    case "paused":
+      return Prisma.sql`x.is_enabled AND ${state(Prisma.sql`s.is_paused`)}`;
+    case "failing":
+      return Prisma.sql`x.is_enabled AND ${state(Prisma.sql`NOT s.is_paused AND s.failures > 0`)}`;
+    case "silent":
+      return Prisma.sql`x.is_enabled AND ${state(Prisma.sql`NOT s.is_paused AND s.failures = 0 AND s.silent_since IS NOT NULL`)}`;
+    case "ok":
+      return Prisma.sql`x.is_enabled AND NOT ${state(Prisma.sql`(s.is_paused OR s.failures > 0 OR s.silent_since IS NOT NULL)`)}`;
+    default:
+      return health satisfies never;
+  }
+}
+
+/** All triggers of many tenants, newest first, one page. @param db across the agency's tenants */
+export async function listWatchedTriggersAcross(db: ScopedDb, group: TenantGroup, { kind, workflowId, health }: TriggerFilter, limit: number, beforeId?: string): Promise<Page<WatchedTriggerRecord>> {
+  const conditions = [
+    Prisma.sql`TRUE`,
+    ...(kind === undefined ? [] : [Prisma.sql`x.kind = ${kind}`]),
+    ...(workflowId === undefined ? [] : [Prisma.sql`x.workflow_id = ${workflowId}::uuid`]),
+    ...(health === undefined ? [] : [sqlHealth(health)]),
+    ...(beforeId === undefined ? [] : [Prisma.sql`x.id < ${beforeId}::uuid`]),
+  ];
+  const list = { table: Prisma.sql`triggers`, where: Prisma.join(conditions, " AND "), order: Prisma.sql`x.id DESC`, columns: Prisma.empty };
+  const keys = await keysAcrossTenants(db, group, list, limit + 1);
+  const rows = keys.length === 0 ? [] : await db.trigger.findMany({ where: { OR: keys }, select });
+  return pageOfRows(inOrder(rows.map(toRecord), keys), limit);
 }
 
 /** @param db of the tenant */

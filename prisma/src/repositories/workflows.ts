@@ -1,9 +1,12 @@
 import type { Json } from "@fluxo/core/json";
 import type { ScopedDb } from "../database/tenant-db.ts";
+import { Prisma } from "../generated/client.ts";
+import { inOrder, keysAcrossTenants, type TenantGroup } from "./across-tenants.ts";
 import { fromJsonb, toJsonColumn } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 export interface WorkflowRecord {
+  readonly tenantId: string;
   readonly id: string;
   readonly name: string;
   readonly isActive: boolean;
@@ -27,6 +30,7 @@ export interface WorkflowFilter {
 }
 
 const select = {
+  tenantId: true,
   id: true,
   name: true,
   isActive: true,
@@ -47,6 +51,20 @@ export async function listWorkflows(db: ScopedDb, tenantId: string, filter: Work
     ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
   };
   return pageOfRows(await db.workflow.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
+}
+
+/** Newest first, of many tenants. @param db across the agency's tenants */
+export async function listWorkflowsAcross(db: ScopedDb, group: TenantGroup, filter: WorkflowFilter, limit: number, beforeId?: string): Promise<Page<WorkflowRecord>> {
+  const conditions = [
+    Prisma.sql`TRUE`,
+    ...(filter.isActive === undefined ? [] : [Prisma.sql`x.is_active = ${filter.isActive}`]),
+    ...(filter.text === undefined ? [] : [Prisma.sql`position(lower(${filter.text}) in lower(x.name)) > 0`]),
+    ...(beforeId === undefined ? [] : [Prisma.sql`x.id < ${beforeId}::uuid`]),
+  ];
+  const list = { table: Prisma.sql`workflows`, where: Prisma.join(conditions, " AND "), order: Prisma.sql`x.id DESC`, columns: Prisma.empty };
+  const keys = await keysAcrossTenants(db, group, list, limit + 1);
+  const rows = keys.length === 0 ? [] : await db.workflow.findMany({ where: { OR: keys }, select });
+  return pageOfRows(inOrder(rows, keys), limit);
 }
 
 /** @param db of the tenant */

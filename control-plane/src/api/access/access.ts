@@ -45,6 +45,11 @@ export interface AgencyAccess extends Access {
   readonly tenantId: null;
 }
 
+/** Access to one tenant, or with `tenantId` null to all that the caller reaches. */
+export interface TenantsAccess extends Access {
+  readonly agencyId: string;
+}
+
 /** Access to one tenant: bound to it, or of its agency. */
 export interface TenantAccess extends Access {
   readonly agencyId: string;

@@ -19,11 +19,12 @@ export function assertMayCall({ scope, subject }: RouteDefinition, access: Acces
  * @throws RequestError TENANT_REQUIRED, NOT_FOUND, VALIDATION_FAILED, TENANT_OFFBOARDING for a change of a tenant that can be read only
  */
 export async function accessFor({ subject, method }: RouteDefinition, access: Access, header: string | undefined, params: unknown, tenants: TenantScope): Promise<Access> {
-  if (subject !== "tenant" && subject !== "pathTenant") return access;
+  if (subject !== "tenant" && subject !== "tenants" && subject !== "pathTenant") return access;
   const { agencyId } = access;
   if (agencyId === null) throw new Error("The operator passed for a tenant's operation.");
   const ofAgency = { ...access, agencyId };
-  const tenant = subject === "tenant" ? await tenants.ofHeader(ofAgency, header) : await tenants.ofId(ofAgency, pathTenant(params));
+  if (subject === "tenants" && header === undefined && access.tenantId === null) return ofAgency;
+  const tenant = subject === "pathTenant" ? await tenants.ofId(ofAgency, pathTenant(params)) : await tenants.ofHeader(ofAgency, header);
   if (tenant.status === "OFFBOARDING" && method !== "get") throw new RequestError("TENANT_OFFBOARDING");
   return { ...ofAgency, tenantId: tenant.id } satisfies TenantAccess;
 }

@@ -1,5 +1,5 @@
 import type { RouteDefinition, RouteInput, RouteResult, Subject } from "@fluxo/contracts/http/route";
-import type { Access, AgencyAccess, OperatorAccess, TenantAccess } from "../access/access.ts";
+import type { Access, AgencyAccess, OperatorAccess, TenantAccess, TenantsAccess } from "../access/access.ts";
 import type { ApiServices } from "../services.ts";
 
 interface AccessBySubject {
@@ -8,6 +8,7 @@ interface AccessBySubject {
   readonly operator: OperatorAccess;
   readonly agency: AgencyAccess;
   readonly tenant: TenantAccess;
+  readonly tenants: TenantsAccess;
   readonly pathTenant: TenantAccess;
 }
 

@@ -25,6 +25,8 @@ const fields = z
   .optional()
   .meta({ description: "Only these fields of the resource, or of each element of `data`, with commas between them. The others are left out, whatever the schema says of them.", example: "id,name" });
 
+const oneTenantHeader = z.uuid().optional().meta({ description: "Only of this tenant; absent for all that the caller reaches.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" });
+
 type Document = ReturnType<typeof createDocument>;
 
 /** The OpenAPI 3.1 document of the routes. The same routes always give the same document. */
@@ -55,6 +57,7 @@ function withNamedJson(document: Document): Document {
 function operationOf(route: RouteDefinition, hasReader: boolean): ZodOpenApiOperationObject {
   const headers = {
     ...(route.subject === "tenant" ? { "Fluxo-Tenant": tenantHeader } : {}),
+    ...(route.subject === "tenants" ? { "Fluxo-Tenant": oneTenantHeader } : {}),
     ...(keepsAnswers(route) ? idempotencyHeaders.shape : {}),
     ...(hasReader ? { "If-Match": ifMatch } : {}),
     ...(isTagged(route) ? { "If-None-Match": ifNoneMatch } : {}),
@@ -127,6 +130,7 @@ function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiRespons
     ...(isOneTransaction(route) ? (["REQUEST_IN_PROGRESS"] as const) : []),
     ...(hasReader ? (["PRECONDITION_FAILED"] as const) : []),
     ...(route.subject === "tenant" ? (["TENANT_REQUIRED", "NOT_FOUND"] as const) : []),
+    ...(route.subject === "tenants" ? (["NOT_FOUND"] as const) : []),
     ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "UNAVAILABLE"] as const)),
     ...(route.scope === "public" || (route.scope === "authenticated" && route.subject === "caller") ? [] : (["SCOPE_MISSING"] as const)),
     ...route.problems,

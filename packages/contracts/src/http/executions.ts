@@ -21,6 +21,7 @@ const errorShape = {
 
 const executionShape = {
   id: idSchema("The execution's id."),
+  tenantId: idSchema("The tenant."),
   workflowId: idSchema("The workflow."),
   version: z.strictObject({ id: idSchema("The version's id."), number: z.int().meta({ description: "From 1.", example: 2 }) }),
   trigger: z.strictObject({
@@ -124,9 +125,9 @@ export const executionRoutes = {
     path: "/v1/executions",
     tag,
     summary: "List executions",
-    description: "Newest first. All filters given must hold.",
+    description: "Newest first. All filters given must hold. An agency that names no tenant gets those of all its tenants.",
     scope: "executions:read",
-    subject: "tenant",
+    subject: "tenants",
     query: z.strictObject({
       ...pageQueryShape,
       ...executionFilterShape,

@@ -11,6 +11,7 @@ const integrationSchema = z.string().min(1).max(100).meta({ description: "The in
 export const outageSchema = z
   .strictObject({
     id: idSchema("The outage's id."),
+    tenantId: idSchema("The tenant."),
     status: z.enum(["open", "closed"]).meta({ description: "While it is open nodes wait instead of trying.", example: "open" }),
     kind: z.enum(["credential", "host"]).meta({ description: "What does not work: a credential, or a host that is reached without one.", example: "host" }),
     credentialId: idSchema("The credential; null for a host.").nullable(),
@@ -33,9 +34,9 @@ export const outageRoutes = {
     path: "/v1/outages",
     tag,
     summary: "List integration outages",
-    description: "The open ones first, the newest on top; then the others, the last one that ended on top.",
+    description: "The open ones first, the newest on top; then the others, the last one that ended on top. An agency that names no tenant gets those of all its tenants.",
     scope: "executions:read",
-    subject: "tenant",
+    subject: "tenants",
     query: z.strictObject({
       ...pageQueryShape,
       status: z.enum(["open", "closed"]).optional().meta({ description: "Only these.", example: "open" }),

@@ -7,9 +7,10 @@ export type Method = "get" | "post" | "put" | "patch" | "delete";
 /**
  * Whose things an operation touches, and so who may call it. `none`: nobody's, no key. `caller`: what the caller itself sees. `operator`: the
  * operator's; agencies and tenants are refused. `agency`: the agency's; the operator, and whoever is bound to tenants, are refused. `tenant`: one
- * tenant's; whoever reaches several names it in the Fluxo-Tenant header. `pathTenant`: the tenant in the path.
+ * tenant's; whoever reaches several names it in the Fluxo-Tenant header. `tenants`: the same, or all
+ * that the caller reaches when it names none; only lists. `pathTenant`: the tenant in the path.
  */
-export type Subject = "none" | "caller" | "operator" | "agency" | "tenant" | "pathTenant";
+export type Subject = "none" | "caller" | "operator" | "agency" | "tenant" | "tenants" | "pathTenant";
 
 /** One way in which an operation succeeds. */
 export interface RouteResponse {

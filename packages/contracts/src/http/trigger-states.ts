@@ -114,9 +114,9 @@ export const triggerStateRoutes = {
     path: "/v1/triggers",
     tag,
     summary: "List all triggers",
-    description: "Newest first, over all workflows, with health and state.",
+    description: "Newest first, over all workflows, with health and state. An agency that names no tenant gets those of all its tenants.",
     scope: "workflows:read",
-    subject: "tenant",
+    subject: "tenants",
     query: z.strictObject({
       ...pageQueryShape,
       kind: z.string().regex(/^[a-z0-9-]{1,64}$/).optional().meta({ description: "Of this kind.", example: "schedule" }),

@@ -18,6 +18,7 @@ const triggerShape = {
 export const triggerSchema = z
   .strictObject({
     ...triggerShape,
+    tenantId: idSchema("The tenant."),
     workflowId: idSchema("The workflow."),
     config: jsonValueSchema("The parameters of its node in the published version."),
     createdAt: instantSchema("When it was first published."),

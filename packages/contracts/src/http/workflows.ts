@@ -34,6 +34,7 @@ const queuedTtlSchema = z
 export const workflowSchema = z
   .strictObject({
     id: idSchema("The workflow's id."),
+    tenantId: idSchema("The tenant."),
     name: workflowName,
     isActive: isActiveSchema,
     draftRevision: z.int().meta({ description: "Raised by every change of the draft.", example: 3 }),
@@ -155,9 +156,9 @@ export const workflowRoutes = {
     path: "/v1/workflows",
     tag,
     summary: "List the workflows",
-    description: "Newest first.",
+    description: "Newest first. An agency that names no tenant gets those of all its tenants.",
     scope: "workflows:read",
-    subject: "tenant",
+    subject: "tenants",
     query: z.strictObject({
       ...pageQueryShape,
       active: flagSchema("Only active ones, or only those that are not.").optional(),

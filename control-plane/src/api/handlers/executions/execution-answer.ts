@@ -9,6 +9,7 @@ type SummaryAnswer = z.input<typeof executionSummarySchema>;
 export function toSummaryAnswer(execution: ExecutionSummaryRecord): SummaryAnswer {
   return {
     id: execution.id,
+    tenantId: execution.tenantId,
     workflowId: execution.workflowId,
     version: execution.version,
     trigger: { id: execution.trigger.id, nodeId: execution.triggerNodeId, kind: execution.trigger.kind },

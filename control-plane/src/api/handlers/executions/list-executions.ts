@@ -1,5 +1,5 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { listExecutions as findExecutions } from "@fluxo/prisma/repositories/executions";
+import { listExecutions as findExecutions, listExecutionsAcross } from "@fluxo/prisma/repositories/executions";
 import { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
 import { decodePageToken } from "../../http/page-token.ts";
@@ -13,7 +13,11 @@ export const listExecutions: Handler<Routes["listExecutions"]> = async ({ access
   const { limit, pageToken, status, from, to, workflowId, triggerId, reason, rerunOf } = query;
   const before = decodePageToken(pageToken, cursorToken);
   const filter = { statuses: status, workflowId, triggerId, reason, rerunOf, from: toDate(from), to: toDate(to) };
-  const page = await tenantDb.withTenant(access.tenantId, (db) => findExecutions(db, access.tenantId, filter, limit, before));
+  const { agencyId, tenantId, tenantIds } = access;
+  const page =
+    tenantId === null
+      ? await tenantDb.acrossTenants(agencyId, (db) => listExecutionsAcross(db, { agencyId, tenantIds }, filter, limit, before))
+      : await tenantDb.withTenant(tenantId, (db) => findExecutions(db, tenantId, filter, limit, before));
   return { status: 200, body: toPage(page, toSummaryAnswer, ({ queuedAt, id }) => [queuedAt.toISOString(), id]) };
 };
 

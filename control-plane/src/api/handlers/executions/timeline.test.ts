@@ -8,6 +8,7 @@ const at = (seconds: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second
 
 function execution(fields: Partial<ExecutionSummaryRecord>): ExecutionSummaryRecord {
   return {
+    tenantId: "t",
     id: "e",
     workflowId: "w",
     version: { id: "v", number: 1 },

@@ -12,6 +12,7 @@ export function hookUrlOf({ hookToken }: Pick<TriggerRecord, "hookToken">, publi
 export function toTriggerAnswer(trigger: TriggerRecord, publicIngressUrl: string): z.input<typeof triggerSchema> {
   return {
     id: trigger.id,
+    tenantId: trigger.tenantId,
     workflowId: trigger.workflowId,
     nodeId: trigger.nodeId,
     kind: trigger.kind,

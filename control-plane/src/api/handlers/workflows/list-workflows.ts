@@ -1,5 +1,5 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { listWorkflows as findWorkflows } from "@fluxo/prisma/repositories/workflows";
+import { listWorkflows as findWorkflows, listWorkflowsAcross } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { idOfPageToken, toIdPage } from "../pages.ts";
 import { toWorkflowAnswer } from "./workflow-answer.ts";
@@ -8,6 +8,11 @@ import { toWorkflowAnswer } from "./workflow-answer.ts";
 export const listWorkflows: Handler<Routes["listWorkflows"]> = async ({ access, query }, { tenantDb }) => {
   const { limit, pageToken, active, q } = query;
   const before = idOfPageToken(pageToken);
-  const page = await tenantDb.withTenant(access.tenantId, (db) => findWorkflows(db, access.tenantId, { isActive: active, text: q }, limit, before));
+  const { agencyId, tenantId, tenantIds } = access;
+  const filter = { isActive: active, text: q };
+  const page =
+    tenantId === null
+      ? await tenantDb.acrossTenants(agencyId, (db) => listWorkflowsAcross(db, { agencyId, tenantIds }, filter, limit, before))
+      : await tenantDb.withTenant(tenantId, (db) => findWorkflows(db, tenantId, filter, limit, before));
   return { status: 200, body: toIdPage(page, toWorkflowAnswer) };
 };
