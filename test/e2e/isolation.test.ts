@@ -129,7 +129,7 @@ test("a tenant's key cannot name another tenant in the header; naming itself is 
 
 test("an agency key must name a tenant of its own", async () => {
   const at = (tenantId: string | undefined): Api => createApi(system.apiUrl, system.adminKey, tenantId);
-  expect(await at(undefined).refusal("listExecutions")).toMatchObject({ status: 400, code: "TENANT_REQUIRED" });
+  expect(await at(undefined).refusal("listCredentials")).toMatchObject({ status: 400, code: "TENANT_REQUIRED" });
   expect(await at("not-an-id").refusal("listExecutions")).toMatchObject({ status: 400, code: "VALIDATION_FAILED" });
   expect(await at(randomUUID()).refusal("listExecutions")).toMatchObject({ status: 404, code: "NOT_FOUND" });
   expect(await createApi(system.apiUrl, system.strangerKey, mine.id).refusal("listExecutions")).toMatchObject({ status: 404, code: "NOT_FOUND" });

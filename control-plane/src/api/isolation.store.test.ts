@@ -10,7 +10,7 @@ import { startHarness, type Harness, type TestTenant } from "./testing/harness.t
 /** Invariant I6, generated from the route table: no route tells or changes anything of another tenant. */
 const routes = Object.values(ROUTES) as readonly RouteDefinition[];
 const ofTenants = routes.filter(({ subject, params }) => (subject === "tenant" || subject === "pathTenant") && params !== undefined);
-const lists = routes.filter(({ method, subject, params }) => method === "get" && subject === "tenant" && params === undefined);
+const lists = routes.filter(({ method, subject, params }) => method === "get" && (subject === "tenant" || subject === "tenants") && params === undefined);
 
 /** Bodies that pass the schema, so that only the tenant can be the reason of a refusal. */
 const bodies: Readonly<Record<string, unknown>> = {

@@ -93,7 +93,7 @@ test("the key of a tenant reads its tenant and nothing of the agency", async () 
 test("an agency key must name the tenant; a tenant's key may, but only its own", async () => {
   const tenant = await api.createTestTenant(agency, "Header");
   const sibling = await api.createTestTenant(agency, "Sibling");
-  const missing = await agency.client.get("/v1/workflows");
+  const missing = await agency.client.get("/v1/credentials");
   expect([missing.status, missing.at("code")]).toEqual([400, "TENANT_REQUIRED"]);
   const malformed = await agency.client.get("/v1/workflows", { "fluxo-tenant": "x" });
   expect([malformed.status, malformed.at("issues", 0, "path")]).toEqual([400, "/headers/fluxo-tenant"]);
@@ -101,6 +101,13 @@ test("an agency key must name the tenant; a tenant's key may, but only its own",
   expect((await agency.client.forTenant(tenant.id.toUpperCase()).get("/v1/workflows")).status).toBe(200);
   expect((await tenant.client.forTenant(tenant.id).get("/v1/workflows")).status).toBe(200);
   expect((await tenant.client.forTenant(sibling.id).get("/v1/workflows")).status).toBe(404);
+  // Lists that are the agency's too: all its tenants, or the one that it names.
+  const made = await sibling.client.post("/v1/workflows", { name: "Of the sibling" });
+  await (await api.createTestTenant(other, "Elsewhere")).client.post("/v1/workflows", { name: "Of another agency" });
+  const all = await agency.client.get("/v1/workflows?q=of");
+  expect([all.status, all.at("data")]).toEqual([200, [expect.objectContaining({ id: made.text("id"), tenantId: sibling.id })]]);
+  expect((await agency.client.forTenant(tenant.id).get("/v1/workflows?q=of")).at("data")).toEqual([]);
+  for (const path of ["/v1/executions?status=FAILED", "/v1/triggers?health=ok", "/v1/outages?status=open"]) expect((await agency.client.get(path)).status).toBe(200);
 });
 
 test("tells the usage of the current month in the tenant's zone", async () => {
