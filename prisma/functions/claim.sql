@@ -1,5 +1,5 @@
 -- fluxo_claim(tenant, ids, owner, lease, node tiers, keep): admission and lease of a batch of one tenant's executions, before any node runs.
--- Order of the checks: time in the queue and in the parking lot, tenant active, workflow active, number of active workflows, node count, node types of the plan, quota (reserved here), a
+-- Order of the checks: time in the queue and in the parking lot, agency and tenant active, workflow active, number of active workflows, node count, node types of the plan, quota (reserved here), a
 -- concurrency slot. Over the quota, the plan rejects (BLOCKED) or parks (WAITING, QUOTA; see parking.sql). While anything is parked, what comes later is parked behind it.
 -- In:   ids of executions that may be QUEUED or called out of the parking lot (start), WAITING and due (resume) or RUNNING with an expired lease (takeover); anything else is skipped,
 --       so a second starter is a no-op. node tiers: type → rank, from the worker's catalog. keep: whether the caller will claim what found no slot
@@ -47,9 +47,9 @@ BEGIN
   PERFORM 1 FROM executions e WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
   v_now := clock_timestamp();
 
-  SELECT t.status, p.name AS plan_name, p.tier_rank, p.node_types_allowed, p.node_types_denied, p.executions_per_month, p.nodes_per_workflow_max, p.active_workflows_max, p.concurrency_max,
+  SELECT t.status, a.status AS agency_status, p.name AS plan_name, p.tier_rank, p.node_types_allowed, p.node_types_denied, p.executions_per_month, p.nodes_per_workflow_max, p.active_workflows_max, p.concurrency_max,
          p.over_quota = 'PARK' AS parks, p.park_hours_max, p.alert_percents, w.starts_at, w.ends_at
-  INTO STRICT v_tenant FROM tenants t JOIN plans p ON p.id = t.plan_id CROSS JOIN LATERAL fluxo_month_window(v_now, t.time_zone) w WHERE t.id = p_tenant;
+  INTO STRICT v_tenant FROM tenants t JOIN agencies a ON a.id = t.agency_id JOIN plans p ON p.id = t.plan_id CROSS JOIN LATERAL fluxo_month_window(v_now, t.time_zone) w WHERE t.id = p_tenant;
   v_window_start := v_tenant.starts_at;
   v_window_end := v_tenant.ends_at;
   SELECT u.used + u.reserved INTO v_counted FROM usage_windows u
@@ -82,6 +82,7 @@ BEGIN
     v_refusal := CASE WHEN r.kind = 'resume' THEN NULL
                       WHEN r.expires_at <= v_now THEN 'QUEUE_TTL_EXPIRED'
                       WHEN r.is_called AND r.park_expires_at <= v_now THEN 'QUOTA_PARK_EXPIRED'
+                      WHEN v_tenant.agency_status <> 'ACTIVE' THEN 'AGENCY_SUSPENDED'
                       WHEN v_tenant.status <> 'ACTIVE' THEN 'TENANT_SUSPENDED'
                       WHEN NOT r.is_active THEN 'WORKFLOW_INACTIVE'
                       WHEN r.is_beyond_plan THEN 'TOO_MANY_WORKFLOWS'
@@ -100,6 +101,7 @@ BEGIN
         WHEN 'QUEUE_TTL_EXPIRED' THEN format('The execution was to start until %s.', to_char(r.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
         WHEN 'QUOTA_PARK_EXPIRED' THEN format('The execution was parked until %s because the plan''s executions were used up, and there was no room.',
                                               to_char(r.park_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        WHEN 'AGENCY_SUSPENDED' THEN 'The agency is suspended.'
         WHEN 'TENANT_SUSPENDED' THEN 'The tenant is suspended.'
         WHEN 'WORKFLOW_INACTIVE' THEN 'The workflow is not active.'
         WHEN 'TOO_MANY_WORKFLOWS' THEN format('The plan %s allows %s active workflows; this one is beyond them.', v_tenant.plan_name, v_tenant.active_workflows_max)

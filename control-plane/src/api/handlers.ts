@@ -65,7 +65,16 @@ import { createTenant } from "./handlers/tenants/create-tenant.ts";
 import { getTenantUsage } from "./handlers/tenants/get-tenant-usage.ts";
 import { getTenantByExternalId, putTenantByExternalId } from "./handlers/tenants/tenant-by-external-id.ts";
 import { getTenant } from "./handlers/tenants/get-tenant.ts";
-import { listPlans } from "./handlers/tenants/list-plans.ts";
+import { createPlan } from "./handlers/plans/create-plan.ts";
+import { deletePlan } from "./handlers/plans/delete-plan.ts";
+import { getPlan } from "./handlers/plans/get-plan.ts";
+import { getTenantEntitlements } from "./handlers/plans/get-tenant-entitlements.ts";
+import { listPlans } from "./handlers/plans/list-plans.ts";
+import { listQuotaAlerts } from "./handlers/plans/list-quota-alerts.ts";
+import { discardParkedExecutions, releaseParkedExecutions } from "./handlers/plans/parked-executions.ts";
+import { previewPlanChange } from "./handlers/plans/preview-plan-change.ts";
+import { previewTenantPlan } from "./handlers/plans/preview-tenant-plan.ts";
+import { updatePlan } from "./handlers/plans/update-plan.ts";
 import { listTenants } from "./handlers/tenants/list-tenants.ts";
 import { updateTenant } from "./handlers/tenants/update-tenant.ts";
 import { explainTrigger } from "./handlers/occurrences/explain-trigger.ts";
@@ -125,6 +134,16 @@ export const handlers: Handlers<Routes> = {
   getAgency,
   updateAgency,
   listPlans,
+  createPlan,
+  getPlan,
+  updatePlan,
+  deletePlan,
+  previewPlanChange,
+  previewTenantPlan,
+  getTenantEntitlements,
+  listQuotaAlerts,
+  releaseParkedExecutions,
+  discardParkedExecutions,
   listTenants,
   createTenant,
   getTenantByExternalId,

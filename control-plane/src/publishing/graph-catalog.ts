@@ -1,5 +1,6 @@
 import type { NodeCatalog } from "@fluxo/core/graph/catalog";
 import type { Graph } from "@fluxo/core/graph/graph";
+import { includesType } from "@fluxo/core/quota/entitlements";
 import { findDefinition, nodeTiers } from "@fluxo/nodes/catalog";
 import type { PlanRecord } from "@fluxo/prisma/repositories/plans";
 
@@ -16,8 +17,7 @@ export function nodeTypesOf(graph: Graph): string[] {
 /** What admission would refuse (`fluxo_claim`) because of the plan; with a pointer into the graph. */
 export function planWarnings(graph: Graph, plan: PlanRecord): { code: string; path: string; message: string; nodeId?: string }[] {
   const denied = graph.nodes.flatMap(({ id, type }, index) => {
-    const isDenied = Object.hasOwn(tiers, type) && (tiers[type] ?? 0) > plan.tierRank;
-    return isDenied ? [{ code: "NODE_NOT_IN_PLAN", path: `/nodes/${index}/type`, message: `The plan ${plan.name} does not include "${type}".`, nodeId: id }] : [];
+    return !includesType(plan, type, tiers) ? [{ code: "NODE_NOT_IN_PLAN", path: `/nodes/${index}/type`, message: `The plan ${plan.name} does not include "${type}".`, nodeId: id }] : [];
   });
   if (graph.nodes.length <= plan.nodesPerWorkflowMax) return denied;
   const message = `The workflow has ${graph.nodes.length} nodes; the plan ${plan.name} allows ${plan.nodesPerWorkflowMax}.`;

@@ -1,4 +1,7 @@
+import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "../database/tenant-db.ts";
+import { findAgencyLimits } from "./managed-agencies.ts";
+import { applyPlan, lockActiveWorkflows } from "./plans.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 /** A check constraint keeps the column to these. */
@@ -65,15 +68,25 @@ export async function findKnownTenants(db: ScopedDb, agencyId: string, ids: read
   return new Set(rows.map(({ id }) => id));
 }
 
-/** @param db of the agency @throws the unique violation of name or external id */
+/** @param db of the agency @throws the unique violation of name or external id; RequestError TOO_MANY_TENANTS */
 export async function createTenant(db: ScopedDb, tenant: { id: string; agencyId: string; planId: string; name: string; timeZone: string; externalId: string | null }): Promise<TenantRecord> {
+  const { tenantsMax } = await findAgencyLimits(db, tenant.agencyId);
+  if (tenantsMax !== undefined) {
+    // New tenants of an agency take turns, so that each counts all others.
+    await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`tenants:${tenant.agencyId}`}, 0))::text`;
+    if ((await db.tenant.count({ where: { agencyId: tenant.agencyId } })) >= tenantsMax) throw new RequestError("TOO_MANY_TENANTS", { detail: `The operator allows ${tenantsMax} tenants.` });
+  }
   return typed(await db.tenant.create({ data: tenant, select }));
 }
 
 /** @param db of the agency @returns undefined when the agency has no such tenant, or it is being off-boarded @throws the unique violation of name or external id */
 export async function updateTenant(db: ScopedDb, agencyId: string, tenantId: string, change: TenantChange): Promise<TenantRecord | undefined> {
   const data = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  // The windows of its quotas and what it may use follow from these two.
+  const isOfPlan = change.planId !== undefined || change.timeZone !== undefined;
+  if (isOfPlan && (await db.tenant.count({ where: { id: tenantId, agencyId } })) > 0) await lockActiveWorkflows(db, tenantId);
   const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId, status: { not: "OFFBOARDING" } }, data });
+  if (isOfPlan && changed.count > 0) await applyPlan(db, tenantId);
   return changed.count === 0 ? undefined : findTenant(db, tenantId);
 }
 

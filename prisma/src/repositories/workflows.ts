@@ -3,6 +3,7 @@ import type { ScopedDb } from "../database/tenant-db.ts";
 import { Prisma } from "../generated/client.ts";
 import { inOrder, keysAcrossTenants, type TenantGroup } from "./across-tenants.ts";
 import { fromJsonb, toJsonColumn } from "./json.ts";
+import { limitWorkflows, lockActiveWorkflows } from "./plans.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 export interface WorkflowRecord {
@@ -82,7 +83,7 @@ export function createWorkflow(db: ScopedDb, tenantId: string, workflow: { id: s
   return db.workflow.create({ data: { tenantId, id: workflow.id, name: workflow.name, draft: toJsonColumn(workflow.draft) }, select });
 }
 
-/** @param db of the tenant @returns undefined when the tenant has no such workflow @throws the unique violation of the name */
+/** @param db of the tenant @returns undefined when the tenant has no such workflow @throws the unique violation of the name; RequestError TOO_MANY_WORKFLOWS */
 export async function updateWorkflow(
   db: ScopedDb,
   tenantId: string,
@@ -90,6 +91,7 @@ export async function updateWorkflow(
   change: { name?: string | undefined; isActive?: boolean | undefined; errorWorkflowId?: string | null | undefined; queuedTtlSeconds?: number | null | undefined },
 ): Promise<WorkflowRecord | undefined> {
   const { name, isActive, errorWorkflowId, queuedTtlSeconds } = change;
+  if (isActive !== undefined) await lockActiveWorkflows(db, tenantId);
   const data = {
     ...(name === undefined ? {} : { name }),
     ...(isActive === undefined ? {} : { isActive }),
@@ -97,6 +99,7 @@ export async function updateWorkflow(
     ...(queuedTtlSeconds === undefined ? {} : { queuedTtlSeconds }),
   };
   const changed = await db.workflow.updateMany({ where: { tenantId, id }, data });
+  if (isActive !== undefined && changed.count > 0) await limitWorkflows(db, tenantId, id);
   return changed.count === 0 ? undefined : findWorkflow(db, tenantId, id);
 }
 
@@ -130,16 +133,18 @@ export async function replacePins(db: ScopedDb, tenantId: string, id: string, pi
 }
 
 /**
- * Locks a workflow for publishing: one publish at a time. Intake, whose executions refer to the workflow, goes on meanwhile.
+ * Locks a workflow, and the number of active ones, for publishing: one publish at a time. Intake, whose executions refer to the workflow, goes on meanwhile.
  * @param db of the tenant
  * @returns the draft; undefined when the tenant has no such workflow
  */
 export async function lockDraft(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
+  await lockActiveWorkflows(db, tenantId);
   const rows = await db.$queryRaw<{ draft: Json }[]>`SELECT draft FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
   return rows[0]?.draft;
 }
 
-/** Makes a version the published one. @param db of the tenant @param activates whether the workflow is switched on; otherwise it stays as it is */
+/** Makes a version the published one. @param db of the tenant @param activates whether the workflow is switched on; otherwise it stays as it is @throws RequestError TOO_MANY_WORKFLOWS */
 export async function setPublishedVersion(db: ScopedDb, tenantId: string, id: string, versionId: string, activates: boolean): Promise<void> {
   await db.workflow.update({ where: { tenantId_id: { tenantId, id } }, data: { publishedVersionId: versionId, ...(activates ? { isActive: true } : {}) } });
+  await limitWorkflows(db, tenantId, id);
 }

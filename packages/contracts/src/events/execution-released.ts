@@ -7,6 +7,12 @@ import { z } from "zod";
 export const CONCURRENCY_CLASSES = { small: 4, medium: 16, large: 64, huge: 256 } as const;
 export type ConcurrencyClass = keyof typeof CONCURRENCY_CLASSES;
 
+/** The smallest class whose ceiling is not below what a plan lets run at once. */
+export function concurrencyClassFor(concurrencyMax: number): ConcurrencyClass {
+  const classes = (Object.keys(CONCURRENCY_CLASSES) as ConcurrencyClass[]).toSorted((left, right) => CONCURRENCY_CLASSES[left] - CONCURRENCY_CLASSES[right]);
+  return classes.find((candidate) => CONCURRENCY_CLASSES[candidate] >= concurrencyMax) ?? "huge";
+}
+
 export const concurrencyClassSchema = z.enum(Object.keys(CONCURRENCY_CLASSES) as [ConcurrencyClass, ...ConcurrencyClass[]]);
 
 /** Executions of one tenant that one event may release. */

@@ -16,6 +16,7 @@ import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
 import { provisioningRoutes } from "./provisioning.ts";
 import { priceRoutes } from "./prices.ts";
+import { planRoutes } from "./plans.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { templateRoutes } from "./templates.ts";
@@ -36,6 +37,7 @@ export const ROUTES = {
   ...provisioningRoutes,
   ...usageRoutes,
   ...priceRoutes,
+  ...planRoutes,
   ...workflowRoutes,
   ...templateRoutes,
   ...rolloutRoutes,

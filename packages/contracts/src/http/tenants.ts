@@ -4,18 +4,6 @@ import { idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./s
 
 const tag = "Tenants";
 
-export const planSchema = z
-  .strictObject({
-    id: idSchema("The plan's id."),
-    code: z.string().meta({ description: "Its short name.", example: "PRO" }),
-    name: z.string().meta({ description: "Its name.", example: "Pro" }),
-    tierRank: z.int().meta({ description: "0 FREE, 1 STARTER, 2 PRO, 3 AGENCY: node types of a higher tier are refused.", example: 2 }),
-    executionsPerMonth: z.int().meta({ description: "Executions of one calendar month in the tenant's zone.", example: 250_000 }),
-    nodesPerWorkflowMax: z.int().meta({ description: "Most nodes of one workflow.", example: 200 }),
-    concurrencyMax: z.int().meta({ description: "Most executions that run at once.", example: 50 }),
-  })
-  .meta({ id: "Plan", description: "A priced bundle of entitlements and quotas." });
-
 const timeZoneSchema = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_+-]*(?:\/[A-Za-z0-9_+-]+)*$/, "must be the name of an IANA time zone")
@@ -68,6 +56,20 @@ const usageSchema = z
       running: z.int().meta({ description: "Executions that run now.", example: 3 }),
       max: z.int().meta({ description: "What the plan allows at once.", example: 10 }),
     }),
+    aiTokens: z.strictObject({
+      limit: z.int().meta({ description: "What the plan allows in the window.", example: 200_000 }),
+      used: z.int().meta({ description: "Tokens of answers.", example: 12_000 }),
+      reserved: z.int().meta({ description: "Tokens that running nodes may still use.", example: 4_400 }),
+      remaining: z.int().meta({ description: "What is left.", example: 183_600 }),
+    }),
+    parked: z
+      .strictObject({
+        count: z.int().meta({ description: "Executions that wait for the quota.", example: 0 }),
+        calledOut: z.int().meta({ description: "How many of them were called out and start next.", example: 0 }),
+        oldestQueuedAt: instantSchema("When the oldest of them was accepted.").nullable(),
+        expectedDrainAt: instantSchema("When the last of them is called out, if nothing else starts meanwhile; null when there are none, or more than this month and the next have room for.").nullable(),
+      })
+      .meta({ description: "Executions over the quota that the plan parks." }),
   })
   .meta({ id: "Usage", description: "What a tenant used of its plan in the current window." });
 
@@ -75,19 +77,6 @@ const params = z.strictObject({ tenantId: idSchema("The tenant.") });
 const externalParams = z.strictObject({ externalId: externalIdSchema });
 
 export const tenantRoutes = {
-  listPlans: defineRoute({
-    operationId: "listPlans",
-    method: "get",
-    path: "/v1/plans",
-    tag,
-    summary: "List the plans",
-    description: "The operator's plans and the agency's own; the key of a tenant sees the operator's and its own.",
-    scope: "authenticated",
-    subject: "caller",
-    query: z.strictObject(pageQueryShape),
-    responses: { 200: { description: "One page of plans.", body: pageOf(planSchema) } },
-    problems: [],
-  }),
   listTenants: defineRoute({
     operationId: "listTenants",
     method: "get",
@@ -123,7 +112,7 @@ export const tenantRoutes = {
       })
       .meta({ id: "CreateTenant", description: "The tenant to be created." }),
     responses: { 201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } } },
-    problems: ["NAME_TAKEN"],
+    problems: ["NAME_TAKEN", "TOO_MANY_TENANTS"],
   }),
   getTenantByExternalId: defineRoute({
     operationId: "getTenantByExternalId",
@@ -156,7 +145,7 @@ export const tenantRoutes = {
       200: { description: "The tenant was known and is changed.", body: tenantSchema },
       201: { description: "The tenant was created.", body: tenantSchema, headers: { Location: "The path of the tenant." } },
     },
-    problems: ["NAME_TAKEN", "TENANT_OFFBOARDING"],
+    problems: ["NAME_TAKEN", "TENANT_OFFBOARDING", "TOO_MANY_TENANTS"],
   }),
   getTenant: defineRoute({
     operationId: "getTenant",

@@ -207,7 +207,7 @@ export const workflowRoutes = {
       .strictObject({ name: workflowName.optional(), isActive: isActiveSchema.optional(), errorWorkflowId: errorWorkflowSchema.optional(), queuedTtlSeconds: queuedTtlSchema.optional() })
       .meta({ id: "UpdateWorkflow", description: "The fields to be changed." }),
     responses: { 200: { description: "The workflow after the change.", body: workflowSchema } },
-    problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED"],
+    problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED", "TOO_MANY_WORKFLOWS"],
   }),
   getDraft: defineRoute({
     operationId: "getDraft",
@@ -276,7 +276,7 @@ export const workflowRoutes = {
       200: { description: "This content is a version already; it is the published one now.", body: publishedSchema },
       201: { description: "A new version was created and published.", body: publishedSchema, headers: { Location: "The path of the version." } },
     },
-    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "TOO_MANY_WORKFLOWS"],
   }),
   diffWorkflow: defineRoute({
     operationId: "diffWorkflow",
@@ -306,7 +306,7 @@ export const workflowRoutes = {
     params,
     body: z.strictObject({ number: z.int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }).meta({ id: "RollbackWorkflow", description: "The version to go back to." }),
     responses: { 200: { description: "The version is the published one now.", body: publishedSchema } },
-    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "TOO_MANY_WORKFLOWS"],
   }),
   listVersions: defineRoute({
     operationId: "listVersions",

@@ -28,6 +28,9 @@ export const ERROR_CODES = {
   TENANT_OFFBOARDING: { http: 409, audience: "caller", title: "The tenant is being off-boarded: it can be read only." },
   STATE_CONFLICT: { http: 409, audience: "caller", title: "The resource is not in a state that allows this." },
   REQUEST_IN_PROGRESS: { http: 409, audience: "caller", title: "Another request about the same resource, or with the same idempotency key, is not finished." },
+  TOO_MANY_TENANTS: { http: 409, audience: "caller", title: "The agency has as many tenants as the operator allows." },
+  PLAN_IN_USE: { http: 409, audience: "caller", title: "Tenants have this plan." },
+  PLAN_BEYOND_AGENCY: { http: 422, audience: "caller", title: "The plan would grant more than the operator allows the agency." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
   TEMPLATE_LOCKED: { http: 409, audience: "tenant", title: "A part of the workflow is locked by the agency's template." },
   TEMPLATE_CONFLICT: { http: 409, audience: "caller", title: "The tenant's changes and the template's contradict each other." },
@@ -136,4 +139,4 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 export type RequestErrorCode = { [C in ErrorCode]: (typeof ERROR_CODES)[C] extends { http: number } ? C : never }[ErrorCode];
 
 /** Codes with which enforcement blocks an execution. */
-export type BlockCode = "WORKFLOW_INACTIVE" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "QUOTA_PARK_EXPIRED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES" | "TOO_MANY_WORKFLOWS" | "QUEUE_TTL_EXPIRED";
+export type BlockCode = "WORKFLOW_INACTIVE" | "AGENCY_SUSPENDED" | "TENANT_SUSPENDED" | "QUOTA_EXCEEDED" | "QUOTA_PARK_EXPIRED" | "NODE_NOT_IN_PLAN" | "TOO_MANY_NODES" | "TOO_MANY_WORKFLOWS" | "QUEUE_TTL_EXPIRED";

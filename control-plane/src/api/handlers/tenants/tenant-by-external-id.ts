@@ -49,8 +49,8 @@ interface Terms {
 }
 
 async function putTenant(db: ScopedDb, { id, agencyId, externalId, name, planId, timeZone }: Terms): Promise<Put> {
-  await assertTenantTerms(db, { planId, timeZone });
   const known = await findTenantByExternalId(db, agencyId, externalId);
+  await assertTenantTerms(db, { planId, timeZone }, known?.planId);
   if (known === undefined) return { tenant: await createTenant(db, { id, agencyId, planId, name, timeZone: timeZone ?? "UTC", externalId }), isNew: true };
   const changed = await updateTenant(db, agencyId, known.id, { name, planId, timeZone });
   if (changed === undefined) throw new RequestError("TENANT_OFFBOARDING");

@@ -17,7 +17,7 @@ export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, pa
   await assertErrorWorkflow(tenantDb, found.id, body.errorWorkflowId, "/body/errorWorkflowId");
   const tenant = await refuseTakenNames("tenant", () =>
     tenantDb.withAgency(access.agencyId, async (db) => {
-      await assertTenantTerms(db, body);
+      await assertTenantTerms(db, body, found.planId);
       const changed = await changeTenant(db, access.agencyId, params.tenantId, body);
       if (body.status === "ACTIVE") await armTriggers(db, params.tenantId);
       if (changed !== undefined && body.status !== undefined) await notePeriods(db, params.tenantId);

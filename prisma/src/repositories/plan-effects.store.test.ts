@@ -1,0 +1,95 @@
+import { planRefusals } from "@fluxo/core/quota/entitlements";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import fc from "fast-check";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createPool } from "../database/pool.ts";
+import { createTenantDb, type TenantDb } from "../database/tenant-db.ts";
+import { claimExecutions } from "../executions/claim.ts";
+import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { findPlanEffects } from "./plan-effects.ts";
+import { applyPlan, lockActiveWorkflows } from "./plans.ts";
+
+/** Ranks of a catalog of its own; `z` is of no catalog. */
+const TIERS = { "trigger.manual": 0, a: 0, b: 1, c: 2, d: 3 } as const;
+const TYPES = ["a", "b", "c", "d", "z"] as const;
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let tenantDb: TenantDb;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
+  tenantDb = createTenantDb(app);
+});
+
+afterAll(async () => {
+  await tenantDb.close();
+  await Promise.all([owner.end(), app.end()]);
+  await database.drop();
+});
+
+const graphOf = (types: readonly string[]) => ({
+  nodes: [{ id: "start", type: "trigger.manual" }, ...types.map((type, index) => ({ id: `n${index}`, type }))],
+  edges: types.map((_, index) => ({ from: index === 0 ? "start" : `n${index - 1}`, to: `n${index}` })),
+});
+
+const plans = fc.record({
+  tierRank: fc.integer({ min: 0, max: 3 }),
+  nodesPerWorkflowMax: fc.integer({ min: 1, max: 5 }),
+  activeWorkflowsMax: fc.integer({ min: 0, max: 5 }),
+  nodeTypesAllowed: fc.subarray([...TYPES], { maxLength: 2 }),
+  nodeTypesDenied: fc.subarray([...TYPES], { maxLength: 2 }),
+});
+
+test("what a preview says would be blocked is what admission blocks, by the same rule and no other, and what core's rule warns of", async () => {
+  const graphs = [["a"], ["b", "b"], ["c", "a", "a"], ["d"], ["z", "a", "b", "c"]];
+  const first = await seedWorkflow(owner, graphOf([]), await addPlan(owner, { executionsPerMonth: 1_000_000, concurrencyMax: 1_000 }));
+  const { tenantId } = first;
+  const workflows: (SeededWorkflow & { readonly types: readonly string[] })[] = [{ ...first, types: [] }];
+  for (const types of graphs) workflows.push({ ...(await addWorkflow(owner, tenantId, graphOf(types))), types });
+  await fc.assert(
+    fc.asyncProperty(plans, async (plan) => {
+      const planId = (await owner.query<{ id: string }>("SELECT plan_id AS id FROM tenants WHERE id = $1", [tenantId])).rows[0]?.id ?? "";
+      const previewed = await tenantDb.withTenant(tenantId, (db) => findPlanEffects(db, tenantId, { planId, changes: plan }, TIERS));
+      await owner.query("UPDATE plans SET tier_rank = $2, nodes_per_workflow_max = $3, active_workflows_max = $4, node_types_allowed = $5, node_types_denied = $6 WHERE id = $1", [
+        ...[planId, plan.tierRank, plan.nodesPerWorkflowMax, plan.activeWorkflowsMax, plan.nodeTypesAllowed, plan.nodeTypesDenied],
+      ]);
+      await tenantDb.withTenant(tenantId, async (db) => {
+        await lockActiveWorkflows(db, tenantId);
+        await applyPlan(db, tenantId);
+      });
+      for (const workflow of workflows) {
+        const codes = previewed.filter(({ workflowId }) => workflowId === workflow.workflowId).map(({ code }) => code);
+        const refusals = planRefusals({ nodeCount: workflow.types.length + 1, nodeTypes: ["trigger.manual", ...workflow.types] }, plan, TIERS);
+        expect(codes.includes("TOO_MANY_NODES")).toBe(refusals.hasTooManyNodes);
+        expect(previewed.find(({ workflowId, code }) => workflowId === workflow.workflowId && code === "NODE_NOT_IN_PLAN")?.detail ?? "").toBe(refusals.deniedTypes.join(", "));
+        const [id = ""] = await queueExecutions(app, workflow, [{}]);
+        const { claimed, blocked } = await claimExecutions(app, { tenantId, executionIds: [id], owner: "w", leaseMs: 60_000, nodeTiers: TIERS, keepStarved: "never" });
+        expect(claimed.length).toBe(codes.length === 0 ? 1 : 0);
+        expect(blocked.map(({ reason }) => reason)).toEqual(codes.length === 0 ? [] : [["TOO_MANY_WORKFLOWS", "TOO_MANY_NODES", "NODE_NOT_IN_PLAN"].find((code) => codes.includes(code))]);
+      }
+      await owner.query("DELETE FROM executions WHERE tenant_id = $1", [tenantId]);
+      await owner.query("UPDATE concurrency_slots SET used = 0 WHERE tenant_id = $1", [tenantId]);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("a preview tells used quotas, running executions and polls by the plan that is asked about", async () => {
+  const planId = await addPlan(owner, { executionsPerMonth: 100, concurrencyMax: 10 });
+  const workflow = await seedWorkflow(owner, graphOf([]), planId);
+  const { tenantId } = workflow;
+  const ids = await queueExecutions(app, workflow, [{}, {}, {}]);
+  await claimExecutions(app, { tenantId, executionIds: ids, owner: "w", leaseMs: 60_000, nodeTiers: TIERS, keepStarved: "never" });
+  const effects = (changes: object) => tenantDb.withTenant(tenantId, (db) => findPlanEffects(db, tenantId, { planId, changes }, TIERS));
+  expect(await effects({})).toEqual([]);
+  const none = { workflowId: null, workflowName: null };
+  expect(await effects({ executionsPerMonth: 3, concurrencyMax: 2, overQuota: "PARK" })).toEqual([
+    { code: "CONCURRENCY_REACHED", ...none, detail: null, actual: 3, allowed: 2 },
+    { code: "QUOTA_EXCEEDED", ...none, detail: "PARK", actual: 3, allowed: 3 },
+  ]);
+});
