@@ -63,9 +63,9 @@ export async function listPlans(db: ScopedDb, limit: number, afterId?: string, c
   return pageOfRows(rows.map(toRecord), limit);
 }
 
-/** The plan of a code: the agency's own before the operator's. @param db of the agency */
+/** The plan of a code that a tenant may get: the agency's own before the operator's. @param db of the agency */
 export async function findPlanByCode(db: ScopedDb, agencyId: string, code: string): Promise<PlanRecord | undefined> {
-  const rows = await db.plan.findMany({ where: { code, OR: [{ agencyId }, { agencyId: null }] }, select });
+  const rows = await db.plan.findMany({ where: { code, retiredAt: null, OR: [{ agencyId }, { agencyId: null }] }, select });
   const row = rows.find((found) => found.agencyId === agencyId) ?? rows[0];
   return row === undefined ? undefined : toRecord(row);
 }
@@ -74,6 +74,11 @@ export async function findPlanByCode(db: ScopedDb, agencyId: string, code: strin
 export async function findPlan(db: ScopedDb, planId: string): Promise<PlanRecord | undefined> {
   const row = await db.plan.findUnique({ where: { id: planId }, select });
   return row === null ? undefined : toRecord(row);
+}
+
+/** Whether the scope may see the plan. */
+export async function hasPlan(db: ScopedDb, planId: string): Promise<boolean> {
+  return (await db.plan.count({ where: { id: planId } })) > 0;
 }
 
 /** The plan of a tenant. @param db of the tenant */
