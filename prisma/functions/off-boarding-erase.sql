@@ -4,7 +4,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS
 DECLARE
   v_rows bigint;
 BEGIN
-  EXECUTE format('SELECT count(*) FROM %I WHERE tenant_id = $1', p_table) INTO v_rows USING p_tenant;
+  EXECUTE format('SELECT count(*) FROM %I WHERE %I = $1', p_table, fluxo_tenant_column(p_table)) INTO v_rows USING p_tenant;
   RETURN v_rows;
 END $$;
 ALTER FUNCTION fluxo_erase_rows(text, uuid) OWNER TO fluxo_eraser;
@@ -43,7 +43,7 @@ BEGIN
     UPDATE tenants SET error_workflow_id = NULL WHERE id = v_tenant;
     FOR t IN SELECT k.table_name AS name, k.loose_columns FROM fluxo_tenant_tables() k WHERE k.loose_columns IS NOT NULL LOOP
       FOREACH c IN ARRAY t.loose_columns LOOP
-        EXECUTE format('UPDATE %I SET %I = NULL WHERE tenant_id = $1 AND %I IS NOT NULL', t.name, c, c) USING v_tenant;
+        EXECUTE format('UPDATE %I SET %I = NULL WHERE %I = $1 AND %I IS NOT NULL', t.name, c, fluxo_tenant_column(t.name), c) USING v_tenant;
       END LOOP;
     END LOOP;
     RETURN QUERY SELECT 'tenant_keys', v_worked;
@@ -58,7 +58,7 @@ BEGIN
   IF t.rows_before IS NULL THEN
     UPDATE off_boarding_tables o SET rows_before = fluxo_erase_rows(t.name, v_tenant) WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id AND o.table_name = t.name;
   END IF;
-  EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %I WHERE tenant_id = $1 LIMIT $2))', t.name, t.name) USING v_tenant, p_limit;
+  EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %I WHERE %I = $1 LIMIT $2))', t.name, t.name, fluxo_tenant_column(t.name)) USING v_tenant, p_limit;
   GET DIAGNOSTICS v_worked = ROW_COUNT;
   UPDATE off_boarding_tables o
   SET rows_deleted = o.rows_deleted + v_worked, rows_left = CASE WHEN v_worked < p_limit THEN fluxo_erase_rows(t.name, v_tenant) END

@@ -2,7 +2,14 @@
 -- table can be forgotten: one that the eraser may not empty makes every off-boarding fail loudly, before anything is deleted.
 -- What is erased belongs to SECURITY DEFINER functions of fluxo_eraser, which sees the one tenant that app.tenant_id names.
 
--- fluxo_tenant_tables(): the tables with a tenant_id in the order in which they are emptied: what refers to another table comes before it.
+-- fluxo_tenant_column(table): the column that names the tenant of a row.
+CREATE OR REPLACE FUNCTION fluxo_tenant_column(p_table text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE p_table WHEN 'idempotent_answers' THEN 'subject_id' ELSE 'tenant_id' END
+$$;
+REVOKE ALL ON FUNCTION fluxo_tenant_column(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_tenant_column(text) TO fluxo_eraser;
+
+-- fluxo_tenant_tables(): the tables with rows of tenants in the order in which they are emptied: what refers to another table comes before it.
 -- Out: loose_columns: columns to be set to null first, because tables refer to each other in a circle. kept_because: why its rows stay; null for all others.
 --      is_covered: the eraser may read and delete its rows, and only those of one tenant.
 CREATE OR REPLACE FUNCTION fluxo_tenant_tables()
@@ -17,7 +24,7 @@ DECLARE
   v_loose jsonb := '[]';
 BEGIN
   SELECT array_agg(c.oid ORDER BY c.relname) INTO v_left
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = fluxo_tenant_column(c.relname::text) AND NOT a.attisdropped
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p');
   -- `loose`: the columns of a reference, besides the tenant, that may be null.
   SELECT coalesce(jsonb_agg(jsonb_build_object('child', k.conrelid::int8, 'parent', k.confrelid::int8, 'loose',
@@ -64,7 +71,9 @@ REVOKE ALL ON FUNCTION fluxo_tenant_tables() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_tenant_tables() TO fluxo_eraser;
 
 -- fluxo_kept_because(table): why the rows of a table with a tenant_id outlive the tenant; null when they do not.
-CREATE OR REPLACE FUNCTION fluxo_kept_because(p_table text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT NULL::text WHERE p_table IS NOT NULL $$;
+CREATE OR REPLACE FUNCTION fluxo_kept_because(p_table text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE p_table WHEN 'audit_entries' THEN 'Reduced to place, time, kind and hashes: the chain of the agency can still be verified.' END
+$$;
 REVOKE ALL ON FUNCTION fluxo_kept_because(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_kept_because(text) TO fluxo_eraser;
 
@@ -76,6 +85,7 @@ CREATE OR REPLACE FUNCTION fluxo_left_out(p_table text) RETURNS text LANGUAGE sq
     WHEN 'file_chunks' THEN 'The contents of files; the table files lists them.'
     WHEN 'remembered_keys' THEN 'Hashes, which mean nothing elsewhere.'
     WHEN 'outbox' THEN 'Signals under way.'
+    WHEN 'idempotent_answers' THEN 'Sealed answers to repeats of requests, kept for a day.'
   END
 $$;
 REVOKE ALL ON FUNCTION fluxo_left_out(text) FROM PUBLIC;
@@ -103,7 +113,7 @@ BEGIN
   SELECT jsonb_object_agg(t.table_name, jsonb_build_object('kept', t.kept_because IS NOT NULL, 'loose', coalesce(to_jsonb(t.loose_columns), '[]'))) INTO v_tables FROM fluxo_tenant_tables() t;
   FOR v_table IN SELECT jsonb_object_keys(v_tables) UNION ALL SELECT 'tenants' LOOP
     IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = format('public.%I', v_table)::regclass AND p.polname = 'erased_tenant') THEN
-      EXECUTE format(v_policy, v_table, CASE v_table WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END, CASE v_table WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END);
+      EXECUTE format(v_policy, v_table, CASE v_table WHEN 'tenants' THEN 'id' ELSE fluxo_tenant_column(v_table) END, CASE v_table WHEN 'tenants' THEN 'id' ELSE fluxo_tenant_column(v_table) END);
     END IF;
     EXECUTE format('GRANT SELECT ON %I TO fluxo_eraser', v_table);
     IF v_tables -> v_table -> 'kept' IS DISTINCT FROM 'true' THEN
@@ -254,8 +264,8 @@ BEGIN
   -- The key of the last archived row, each value in its column's type.
   SELECT format(' AND (%s) > (%s)', v_keys, string_agg(format('(%L::jsonb ->> %s)::%s', t.archived_to, k.i - 1, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i))
   INTO v_after FROM unnest(t.key_columns) WITH ORDINALITY k(name, i) JOIN pg_attribute a ON a.attrelid = format('public.%I', t.name)::regclass AND a.attname = k.name;
-  OPEN v_rows FOR EXECUTE format('SELECT to_jsonb(y)::text AS line, jsonb_build_array(%s) AS key FROM %I x CROSS JOIN LATERAL (SELECT %s) y WHERE x.tenant_id = $1%s ORDER BY %s', v_keys, t.name,
-                          (SELECT string_agg(format('x.%I', c), ', ') FROM unnest(fluxo_archived_columns(t.name)) c), CASE WHEN t.archived_to IS NULL THEN '' ELSE v_after END, v_keys) USING v_tenant;
+  OPEN v_rows FOR EXECUTE format('SELECT to_jsonb(y)::text AS line, jsonb_build_array(%s) AS key FROM %I x CROSS JOIN LATERAL (SELECT %s) y WHERE x.%I = $1%s ORDER BY %s', v_keys, t.name,
+                          (SELECT string_agg(format('x.%I', c), ', ') FROM unnest(fluxo_archived_columns(t.name)) c), fluxo_tenant_column(t.name), CASE WHEN t.archived_to IS NULL THEN '' ELSE v_after END, v_keys) USING v_tenant;
   LOOP
     FETCH v_rows INTO r;
     EXIT WHEN NOT FOUND;

@@ -91,5 +91,5 @@ async function snapshot(): Promise<unknown> {
 
 test("the table of this test covers the routes", () => {
   expect(ofTenants.length).toBeGreaterThanOrEqual(15);
-  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listTenantTriggers", "listCredentials", "listExecutions", "listBulkOperations", "listOutages"]);
+  expect(lists.map(({ operationId }) => operationId)).toEqual(["listWorkflows", "listOwnInstallations", "listTenantTriggers", "listCredentials", "listExecutions", "listBulkOperations", "listOutages"]);
 });

@@ -114,6 +114,11 @@ export async function eraseSome(db: pg.Pool, { agencyId, id, epoch }: LeasedOffB
   return row === undefined ? undefined : { tableName: row.table_name ?? undefined, worked: row.worked };
 }
 
+/** Reduces the tenant's entries of the audit log to their hashes. Safe to repeat. @param db fluxo_system */
+export async function eraseAudit(db: pg.Pool, tenantId: string): Promise<void> {
+  await db.query("SELECT fluxo_audit_erase($1)", [tenantId]);
+}
+
 /** Deletes the tenant and writes the certificate. @param db fluxo_system @returns whether it is over; false when rows came meanwhile */
 export async function finishErasure(db: pg.Pool, { agencyId, id, epoch }: LeasedOffBoarding, redisKeys: number): Promise<boolean> {
   const { rows } = await db.query<{ finished: boolean }>("SELECT fluxo_erase_finish($1, $2, $3, $4) AS finished", [agencyId, id, epoch, redisKeys]);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
 import type { Clock } from "@fluxo/core/ports/clock";
 import {
-  beginArchive, claimOffBoardings, eraseSome, finishErasure, listArchiveParts, readArchivePart, readForArchive, readSubject, releaseOffBoarding, sealArchive, stopTenant, writeArchivePart,
+  beginArchive, claimOffBoardings, eraseAudit, eraseSome, finishErasure, listArchiveParts, readArchivePart, readForArchive, readSubject, releaseOffBoarding, sealArchive, stopTenant, writeArchivePart,
   type LeasedOffBoarding,
 } from "@fluxo/prisma/off-boarding/work";
 import type { Logger } from "@fluxo/runtime/logger";
@@ -158,6 +158,7 @@ export class OffBoardingWorker {
     const { system, logger, eraseSignals, eraseMax = ERASE_MAX } = this.#options;
     const step = await eraseSome(system, offBoarding, eraseMax);
     if (step === undefined || step.tableName !== undefined) return 0;
+    await eraseAudit(system, offBoarding.tenantId);
     const keys = await eraseSignals(offBoarding.tenantId);
     if (await finishErasure(system, offBoarding, keys)) logger.info({ tenantId: offBoarding.tenantId, offBoardingId: offBoarding.id }, "a tenant is erased");
     return 0;

@@ -97,9 +97,9 @@ const sha256 = (bytes: Uint8Array | string): string => createHash("sha256").upda
 
 /** Rows of a tenant by table, as the owner of the tables sees them. */
 async function rowsOf(tenantId: string): Promise<ReadonlyMap<string, number>> {
-  const { rows: tables } = await api.owner.query<{ name: string }>("SELECT table_name AS name FROM fluxo_tenant_tables()");
+  const { rows: tables } = await api.owner.query<{ name: string; column: string }>("SELECT table_name AS name, fluxo_tenant_column(table_name) AS column FROM fluxo_tenant_tables()");
   const counts = new Map<string, number>();
-  for (const { name } of tables) counts.set(name, (await api.owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name} WHERE tenant_id = $1`, [tenantId])).rows[0]?.n ?? -1);
+  for (const { name, column } of tables) counts.set(name, (await api.owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name} WHERE ${column} = $1`, [tenantId])).rows[0]?.n ?? -1);
   return counts;
 }
 
@@ -121,6 +121,7 @@ test("a tenant is stopped, archived and erased, table by table, and its sibling 
   const ready = await read(id);
   expect(ready.at("status")).toBe("READY");
   const before = await rowsOf(tenant.id);
+  expect(before.get("audit_entries")).toBeGreaterThan(10);
 
   // The archive is what it says, holds every row, and no secret.
   const { bytes, response } = await download(id);
@@ -162,11 +163,18 @@ test("a tenant is stopped, archived and erased, table by table, and its sibling 
   for (const { name, rowsBefore, rowsDeleted, rowsLeft } of erased.filter((table) => table.name !== "tenants")) {
     // Files that go are metered, as everything is: those rows came meanwhile, and went as well.
     const rows = name === "usage_events" ? rowsBefore : before.get(name);
-    expect({ name, rowsBefore, rowsDeleted, rowsLeft }).toEqual({ name, rowsBefore: rows, rowsDeleted: rows, rowsLeft: 0 });
+    if (name !== "audit_entries") expect({ name, rowsBefore, rowsDeleted, rowsLeft }).toEqual({ name, rowsBefore: rows, rowsDeleted: rows, rowsLeft: 0 });
   }
   expect(erased.at(-1)).toMatchObject({ name: "tenants", rowsBefore: 1, rowsDeleted: 1, rowsLeft: 0 });
   expect(erased.filter(({ rowsDeleted }) => rowsDeleted > 0).length).toBeGreaterThan(15);
-  expect([...(await rowsOf(tenant.id)).values()].every((count) => count === 0)).toBe(true);
+  expect([...(await rowsOf(tenant.id))].filter(([, count]) => count > 0).map(([name]) => name)).toEqual(["audit_entries"]);
+  // Of the audit log hashes stay, which nobody can read, and which hold the chain of the agency together.
+  const { rows: audited } = await api.owner.query<{ n: number; told: number }>(
+    "SELECT count(*)::int AS n, count(*) FILTER (WHERE num_nonnulls(before, after, actor_id, resource_id, ip, user_agent, request_id, salt) > 0)::int AS told FROM audit_entries WHERE tenant_id = $1",
+    [tenant.id],
+  );
+  expect(audited.map(({ n, told }) => [n > 10, told])).toEqual([[true, 0]]);
+  expect((await agency.client.get("/v1/audit-entries/verification")).body).toMatchObject({ isIntact: true, broken: null });
   expect(await api.redis.exists(nodeStatusStream(tenant.id, tenant.runningId), `breakers:${tenant.id}:host:example.com`)).toBe(0);
   expect((await download(id)).response.status).toBe(409);
 
