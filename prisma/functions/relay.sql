@@ -14,7 +14,7 @@ LANGUAGE sql AS $$
     (SELECT o.tenant_id FROM outbox o ORDER BY o.tenant_id LIMIT 1)
     UNION ALL
     SELECT (SELECT o.tenant_id FROM outbox o WHERE o.tenant_id > w.tenant_id ORDER BY o.tenant_id LIMIT 1) FROM waiting w WHERE w.tenant_id IS NOT NULL
-  ), room AS (
+  ), room AS MATERIALIZED ( -- else the count is made anew wherever it is named
     SELECT w.tenant_id, p.weight,
            (SELECT count(*) FROM executions e WHERE e.tenant_id = w.tenant_id AND e.status = 'QUEUED' AND e.released_at IS NOT NULL AND e.starved_at IS NULL)::int AS backlog
     FROM waiting w JOIN tenants t ON t.id = w.tenant_id JOIN plans p ON p.id = t.plan_id

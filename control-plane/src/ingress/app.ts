@@ -1,3 +1,4 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
@@ -20,19 +21,36 @@ export interface IngressAppOptions extends ReceiveOptions, ReceiveSampleOptions 
 /** The route's pattern, as metrics name it. */
 const HOOK_ROUTE = "/hooks/:token";
 const TEST_ROUTE = "/hooks-test/:token";
+const HOOK_PREFIX = "/hooks/";
+/** A path segment in which nothing is encoded. */
+const PLAIN_TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
 /** Methods that get a label of their own. */
 const NAMED_METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]);
 /** Ids of requests that callers may choose themselves. */
 const REQUEST_ID_FORM = /^[\w.:-]{1,64}$/;
 
-/** `ALL /hooks/{token}`, `ALL /hooks-test/{token}`, health and metrics. Nothing runs before a hook's own handler: that path is the hot one. */
-export function createIngressApp(options: IngressAppOptions): Express {
+/**
+ * `ALL /hooks/{token}`, `ALL /hooks-test/{token}`, health and metrics. Nothing runs before a hook's own handler, not even a router where the address can be
+ * read without one: that path is the hot one, and a router is a fifth of it.
+ */
+export function createIngressApp(options: IngressAppOptions): RequestListener {
+  const app = createRoutedApp(options);
+  return (request, response) => {
+    const token = tokenOf(request.url ?? "");
+    if (token === undefined) app(request, response);
+    else void answer(HOOK_ROUTE, token, request, response, options).catch((error: unknown) => fail(error, response, options));
+  };
+}
+
+/** Everything, by Express' rules of paths. */
+function createRoutedApp(options: IngressAppOptions): Express {
   const app = express();
   app.disable("x-powered-by");
   app.set("etag", false);
   app.set("query parser", false);
-  app.all(HOOK_ROUTE, (request: Request, response: Response) => answer(HOOK_ROUTE, request, response, options));
-  app.all(TEST_ROUTE, (request: Request, response: Response) => answer(TEST_ROUTE, request, response, options));
+  const paramOf = ({ params }: Request): string => (typeof params["token"] === "string" ? params["token"] : "");
+  app.all(HOOK_ROUTE, (request: Request, response: Response) => answer(HOOK_ROUTE, paramOf(request), request, response, options));
+  app.all(TEST_ROUTE, (request: Request, response: Response) => answer(TEST_ROUTE, paramOf(request), request, response, options));
   app.use(options.health);
   app.use((request: Request, response: Response) => {
     sendProblem(response, new RequestError("NOT_FOUND"), requestIdOf(request, options));
@@ -44,12 +62,25 @@ export function createIngressApp(options: IngressAppOptions): Express {
   return app;
 }
 
-async function answer(route: typeof HOOK_ROUTE | typeof TEST_ROUTE, request: Request, response: Response, options: IngressAppOptions): Promise<void> {
+/** The token of an address that is written as Fluxo gives it out; undefined for every other one, which the router reads. */
+function tokenOf(url: string): string | undefined {
+  if (!url.startsWith(HOOK_PREFIX)) return undefined;
+  const queryStart = url.indexOf("?", HOOK_PREFIX.length);
+  const token = url.slice(HOOK_PREFIX.length, queryStart === -1 ? url.length : queryStart);
+  return PLAIN_TOKEN.test(token) ? token : undefined;
+}
+
+/** An answer could not be written. */
+function fail(error: unknown, response: ServerResponse, { logger }: IngressAppOptions): void {
+  logger.error({ err: error }, "a request was not answered");
+  response.destroy();
+}
+
+async function answer(route: typeof HOOK_ROUTE | typeof TEST_ROUTE, token: string, request: IncomingMessage, response: ServerResponse, options: IngressAppOptions): Promise<void> {
   const startedAt = performance.now();
   const { metrics } = options;
   const requestId = requestIdOf(request, options);
   try {
-    const token = typeof request.params["token"] === "string" ? request.params["token"] : "";
     const outcome = await (route === HOOK_ROUTE ? receive(request, token, options) : receiveSample(request, token, options));
     await answerOutcome(outcome, response, requestId, options);
   } catch (error) {
@@ -58,12 +89,13 @@ async function answer(route: typeof HOOK_ROUTE | typeof TEST_ROUTE, request: Req
     if (!(refusal instanceof ExecutionEndedError)) metrics.ingressRefused.inc({ code: refusal.code });
     sendProblem(response, refusal, requestId);
   }
-  const method = NAMED_METHODS.has(request.method) ? request.method : "other";
+  const { method: given = "" } = request;
+  const method = NAMED_METHODS.has(given) ? given : "other";
   metrics.httpRequests.inc({ method, route, status: response.statusCode });
   metrics.httpRequestDuration.observe({ method, route }, (performance.now() - startedAt) / 1_000);
 }
 
-async function answerOutcome(outcome: Outcome | SampleOutcome, response: Response, requestId: string, options: IngressAppOptions): Promise<void> {
+async function answerOutcome(outcome: Outcome | SampleOutcome, response: ServerResponse, requestId: string, options: IngressAppOptions): Promise<void> {
   const { metrics } = options;
   switch (outcome.kind) {
     case "received": {
@@ -95,7 +127,7 @@ async function answerOutcome(outcome: Outcome | SampleOutcome, response: Respons
 async function answerLater(
   { hook, receipt }: Received,
   { mode, timeoutSeconds }: Exclude<HookResponse, { mode: "immediate" }>,
-  response: Response,
+  response: ServerResponse,
   requestId: string,
   { waitingRoom }: IngressAppOptions,
 ): Promise<void> {
@@ -117,7 +149,7 @@ function toRequestError(error: unknown, { logger }: IngressAppOptions): RequestE
   return new RequestError("INTERNAL");
 }
 
-function requestIdOf(request: Request, { ids }: IngressAppOptions): string {
+function requestIdOf(request: IncomingMessage, { ids }: IngressAppOptions): string {
   const given = request.headers["x-request-id"];
   return typeof given === "string" && REQUEST_ID_FORM.test(given) ? given : ids.next();
 }

@@ -89,6 +89,16 @@ describe("what is accepted", () => {
     expect((await inputsOf(hook)).map(({ input }) => [input["method"], input["body"]])).toEqual([["GET", null], ["PUT", null], ["PATCH", null], ["DELETE", null]]);
   });
 
+  test("comes by its address however that is written: plainly, with a query, encoded, with a slash behind it, in capitals", async () => {
+    const hook = await insertHook(owner, tenantId);
+    const encoded = `%${hook.token.charCodeAt(0).toString(16)}${hook.token.slice(1)}`;
+    for (const path of [`hooks/${hook.token}`, `hooks/${hook.token}?a=/b?c`, `hooks/${encoded}`, `hooks/${hook.token}/`, `HOOKS/${hook.token}`]) {
+      const response = await fetch(`http://127.0.0.1:${server.port}/${path}`, { method: "POST" });
+      expect([path, response.status]).toEqual([path, 202]);
+    }
+    expect((await inputsOf(hook)).map(({ input }) => input["query"])).toEqual([{}, { a: "/b?c" }, {}, {}, {}]);
+  });
+
   test("does not depend on the workflow being active: admission says so later", async () => {
     const hook = await insertHook(owner, tenantId, { isActive: false });
     expect((await callJson(hook, {})).status).toBe(202);

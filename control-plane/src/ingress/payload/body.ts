@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Json } from "@fluxo/core/json";
@@ -20,11 +21,9 @@ export function parseBody(contentType: string | undefined, body: Buffer): Json {
 
 /** JSON is UTF-8 (RFC 8259, section 8.1), whatever the content type says. A byte order mark is skipped. */
 function decodeJson(body: Buffer): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(body);
-  } catch {
-    throw new RequestError("MALFORMED_JSON", { detail: "The body is not valid UTF-8." });
-  }
+  if (!isUtf8(body)) throw new RequestError("MALFORMED_JSON", { detail: "The body is not valid UTF-8." });
+  const text = body.toString("utf8");
+  return text.startsWith("\uFEFF") ? text.slice(1) : text;
 }
 
 /** Bytes that mean nothing in the encoding become U+FFFD. */
