@@ -1,5 +1,6 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import type { AddressRanges } from "@fluxo/runtime/http/client-address";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import express, { type Express, type Router } from "express";
 import helmet from "helmet";
@@ -15,6 +16,10 @@ import type { ApiServices } from "./services.ts";
 export interface AppOptions {
   readonly services: ApiServices;
   readonly authenticator: Authenticator;
+  /** Scheme, host and port under which people reach this API. */
+  readonly pageOrigin: string;
+  /** The operator's proxies, whose X-Forwarded-For is believed. */
+  readonly trustedProxies: AddressRanges;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpRequestDuration">;
   /** `/healthz`, `/readyz`, `/metrics`. */
   readonly health: Router;
@@ -23,7 +28,7 @@ export interface AppOptions {
 }
 
 /** The admin API as an Express application. */
-export function createApiApp({ services, authenticator, metrics, health, checksAnswers }: AppOptions): Express {
+export function createApiApp({ services, authenticator, pageOrigin, trustedProxies, metrics, health, checksAnswers }: AppOptions): Express {
   const { clock, ids, logger, tenantDb } = services;
   const app = express();
   app.disable("x-powered-by");
@@ -32,7 +37,8 @@ export function createApiApp({ services, authenticator, metrics, health, checksA
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
-  app.use(routeTable(ROUTES, handlers, afterCommits(services), { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, checksAnswers }));
+  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, checksAnswers };
+  app.use(routeTable(ROUTES, handlers, afterCommits(services), gate));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
   });

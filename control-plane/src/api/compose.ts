@@ -24,11 +24,13 @@ import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
 import { JwksCache } from "../provisioning/jwks-cache.ts";
-import { openAccess } from "./access/open-access.ts";
+import { createAddressRanges } from "@fluxo/runtime/http/client-address";
+import { openAccess, type AccessOptions } from "./access/open-access.ts";
 import { createApiApp } from "./app.ts";
-import { apiConfig } from "./config.ts";
+import { apiConfig, type ApiConfig } from "./config.ts";
 import { breakerCloser } from "./close-breaker.ts";
 import type { ApiServices } from "./services.ts";
+import { hostPortOf, openSignIns, pageUrlOf } from "./sign-in/open-sign-ins.ts";
 
 /** Constructs the admin API and starts it. What is constructed first ends last: stop listening, let requests finish, close the stores. */
 export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
@@ -61,14 +63,15 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   const live = new LiveStreams({ redis, hub: new WakeHub(wakes, config.FLUXO_REDIS_PREFIX, logger), tenantDb, clock: systemClock, logger, metrics });
   const subscriber = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "blocking" });
   lifecycle.onStop("redis (access)", () => subscriber.disconnect());
-  const access = openAccess({ pool, redis, subscriber, prefix: config.FLUXO_REDIS_PREFIX, clock: systemClock, logger });
-  lifecycle.onStop("last uses of keys", () => access.stop());
+  const access = openAccess({ pool, redis, subscriber, ...accessSettings(config), clock: systemClock, logger, metrics });
+  lifecycle.onStop("last uses of keys and sessions", () => access.stop());
   const feeds = new Feeds(systemClock);
+  const box = createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS);
   const services: ApiServices = {
     tenantDb,
     pool: units.pool,
     units,
-    box: createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS),
+    box,
     vault,
     testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored) => tokens.renew(stored) },
     clock: systemClock,
@@ -78,6 +81,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publishCancel: async (message) => {
       await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
+    signIns: openSignIns(config, { pool, box, clock: systemClock, ids: uuidV7, randomBytes }),
     announceAccess: (change) => access.changes.announce(change),
     handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
     live,
@@ -85,6 +89,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     nodeTester: new NodeTester({ redis, clock: systemClock, ids: uuidV7 }),
     eventTokens: new EventTokens([config.FLUXO_MASTER_KEY, ...config.FLUXO_PREVIOUS_MASTER_KEYS], systemClock),
     jwks: new JwksCache(http, systemClock),
+    // The operator's own ingress may have a private address.
     ingressHttp: createGuardedClient({ allowedPrivateHosts: [hostPortOf(config.FLUXO_PUBLIC_INGRESS_URL)] }),
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
@@ -98,7 +103,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     ],
     onChange: ({ name, isFailing, error }) => logger[isFailing ? "warn" : "info"]({ check: name, err: error }, isFailing ? "check fails" : "check passes"),
   });
-  const app = createApiApp({ services, authenticator: access.authenticator, metrics, health, checksAnswers: config.NODE_ENV === "test" });
+  const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), metrics, health, checksAnswers: config.NODE_ENV === "test" });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop(
     "http",
@@ -115,8 +120,10 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
   logger.info({ port: server.port }, "api is up");
 }
 
-/** The operator's own ingress may have a private address. */
-function hostPortOf(address: string): string {
-  const { hostname, port, protocol } = new URL(address);
-  return `${hostname}:${port === "" ? (protocol === "https:" ? 443 : 80) : port}`;
+function accessSettings(config: ApiConfig): Pick<AccessOptions, "prefix" | "sessionIdleMs" | "thresholds"> {
+  return {
+    prefix: config.FLUXO_REDIS_PREFIX,
+    sessionIdleMs: config.API_SESSION_IDLE_MINUTES * 60_000,
+    thresholds: { perAddress: config.API_FAILURES_PER_ADDRESS, perKey: config.API_FAILURES_PER_KEY },
+  };
 }

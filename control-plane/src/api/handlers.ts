@@ -1,5 +1,10 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { getMe } from "./handlers/access/get-me.ts";
+import { endMemberSessions, endOperatorMemberSessions, removeMember, removeOperatorMember, updateMember } from "./handlers/members/change-member.ts";
+import { inviteMember, inviteOperatorMember } from "./handlers/members/invite-member.ts";
+import { getMember, getOperatorMember, listMembers, listOperatorMembers } from "./handlers/members/read-members.ts";
+import { endMySession, listMySessions, signOut, switchMembership } from "./handlers/sessions/my-sessions.ts";
+import { finishSignIn, startSignIn } from "./handlers/sessions/sign-in.ts";
 import { resumeAgency, suspendAgency, updateManagedAgency } from "./handlers/agencies/change-agency.ts";
 import { createAgency } from "./handlers/agencies/create-agency.ts";
 import { getManagedAgency, listAgencies } from "./handlers/agencies/read-agencies.ts";
@@ -113,6 +118,23 @@ import type { Handlers } from "./http/handler.ts";
 /** What does each operation: complete by construction. */
 export const handlers: Handlers<Routes> = {
   getMe,
+  startSignIn,
+  finishSignIn,
+  signOut,
+  listMySessions,
+  endMySession,
+  switchMembership,
+  listMembers,
+  inviteMember,
+  getMember,
+  updateMember,
+  removeMember,
+  endMemberSessions,
+  listOperatorMembers,
+  inviteOperatorMember,
+  getOperatorMember,
+  removeOperatorMember,
+  endOperatorMemberSessions,
   listApiKeys,
   createApiKey,
   rotateApiKey,

@@ -35,6 +35,7 @@ const BATCH_ITEMS = [1, 2, 5, 10, 25, 50, 100, 250, 500] as const;
 export const METRICS = {
   httpRequests: { kind: "counter", name: "fluxo_http_requests_total", help: "HTTP requests answered, by method, route pattern and status code.", labels: ["method", "route", "status"] },
   httpRequestDuration: { kind: "histogram", name: "fluxo_http_request_duration_seconds", help: "Time from the head of a request to the end of its answer.", labels: ["method", "route"], buckets: FAST_SECONDS },
+  authenticationsRefused: { kind: "counter", name: "fluxo_authentications_refused_total", help: "Requests to the admin API refused because of who they come from, by reason: wrong (an unknown or wrong key or session) or limited (too many of those from one address or for one key).", labels: ["reason"] },
   ingressAccepted: { kind: "counter", name: "fluxo_ingress_accepted_total", help: "Hook requests recorded as a new occurrence.", labels: [] },
   ingressDuplicates: { kind: "counter", name: "fluxo_ingress_duplicates_total", help: "Hook requests answered with the execution that their key already had.", labels: [] },
   ingressFiltered: { kind: "counter", name: "fluxo_ingress_filtered_total", help: "Hook requests that their trigger's filter lets nothing start from.", labels: [] },

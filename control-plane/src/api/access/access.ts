@@ -28,6 +28,8 @@ export interface Access {
   readonly tenantId: string | null;
   readonly scopes: ReadonlySet<Scope>;
   readonly expiresAt: Date | null;
+  /** The session of a person; null for keys. */
+  readonly sessionId: string | null;
   readonly context: RequestContext;
 }
 

@@ -1,11 +1,14 @@
 import type { Clock } from "@fluxo/core/ports/clock";
 import { noteKeyUses, resolveApiKey } from "@fluxo/prisma/access/api-keys";
+import { noteSessionUses, resolveSession } from "@fluxo/prisma/access/sessions";
 import type { Logger } from "@fluxo/runtime/logger";
+import type { Metrics } from "@fluxo/runtime/metrics";
 import type { RedisClient } from "@fluxo/runtime/redis";
 import type pg from "pg";
 import { AccessChanges } from "./access-changes.ts";
 import { Authenticator } from "./authenticate.ts";
-import { KeyUses } from "./key-uses.ts";
+import { FailureLimits, type FailureThresholds } from "./failure-limits.ts";
+import { LastUses } from "./last-uses.ts";
 
 export interface AccessOptions {
   /** Connections of fluxo_app. */
@@ -16,8 +19,11 @@ export interface AccessOptions {
   readonly subscriber: RedisClient;
   /** The installation's. */
   readonly prefix: string;
+  readonly sessionIdleMs: number;
+  readonly thresholds: FailureThresholds;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, "authenticationsRefused">;
 }
 
 /** What tells who calls, and keeps that fresh. */
@@ -31,11 +37,27 @@ export interface OpenAccess {
 }
 
 /** Begins to hear of changes and to write last uses. */
-export function openAccess({ pool, redis, subscriber, prefix, clock, logger }: AccessOptions): OpenAccess {
+export function openAccess(options: AccessOptions): OpenAccess {
+  const { pool, redis, subscriber, prefix, sessionIdleMs, thresholds, clock, logger, metrics } = options;
   const changes = new AccessChanges({ redis, subscriber, prefix, logger });
-  const keyUses = new KeyUses({ write: (uses) => noteKeyUses(pool, uses), clock, logger });
-  const authenticator = new Authenticator({ resolveKey: (id) => resolveApiKey(pool, id), changes, keyUses, clock });
+  const keyUses = new LastUses({ write: (uses) => noteKeyUses(pool, uses), clock, logger });
+  const sessionUses = new LastUses({ write: (uses) => noteSessionUses(pool, uses), clock, logger });
+  const limits = new FailureLimits({ redis, changes, clock, metrics, thresholds });
+  const authenticator = new Authenticator({
+    resolveKey: (id) => resolveApiKey(pool, id),
+    resolveSession: (hash) => resolveSession(pool, hash),
+    changes,
+    keyUses,
+    sessionUses,
+    limits,
+    sessionIdleMs,
+    clock,
+  });
   changes.listen();
   keyUses.start();
-  return { authenticator, changes, flush: () => keyUses.flush(), stop: () => keyUses.stop() };
+  sessionUses.start();
+  const both = async (work: (uses: LastUses) => Promise<void>): Promise<void> => {
+    await Promise.all([work(keyUses), work(sessionUses)]);
+  };
+  return { authenticator, changes, flush: () => both((uses) => uses.flush()), stop: () => both((uses) => uses.stop()) };
 }

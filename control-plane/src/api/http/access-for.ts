@@ -23,7 +23,8 @@ export async function accessFor({ subject, method }: RouteDefinition, access: Ac
   const { agencyId } = access;
   if (agencyId === null) throw new Error("The operator passed for a tenant's operation.");
   const ofAgency = { ...access, agencyId };
-  if (subject === "tenants" && header === undefined && access.tenantId === null) return ofAgency;
+  // Whoever is bound to several tenants names one: an agency-wide read would show the others too.
+  if (subject === "tenants" && header === undefined && access.tenantIds === null) return ofAgency;
   const tenant = subject === "pathTenant" ? await tenants.ofId(ofAgency, pathTenant(params)) : await tenants.ofHeader(ofAgency, header);
   if (tenant.status === "OFFBOARDING" && method !== "get") throw new RequestError("TENANT_OFFBOARDING");
   return { ...ofAgency, tenantId: tenant.id } satisfies TenantAccess;

@@ -1,10 +1,10 @@
-import type { Access } from "../access/access.ts";
+import type { Access, RequestContext } from "../access/access.ts";
 import type { ApiServices } from "../services.ts";
 
 /** What a handler answers, without the types of its route. */
 export interface Answer {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: unknown;
   readonly content?: AsyncIterable<Uint8Array>;
 }
@@ -12,6 +12,7 @@ export interface Answer {
 /** A request that passed every check of its route, without the types of it. */
 export interface GivenRequest {
   readonly access: Access | undefined;
+  readonly context: RequestContext;
   readonly params: unknown;
   readonly query: unknown;
   readonly headers: unknown;

@@ -6,7 +6,8 @@ export const TAG_LIST = /^(?:\*|(?:W\/)?"[^"]*"(?:\s*,\s*(?:W\/)?"[^"]*")*)$/;
 
 /** The entity tag of an answer: the handler's own, or the hash of its body. Undefined for an answer without a body. */
 export function entityTagOf({ headers, body }: Answer): string | undefined {
-  if (headers?.["ETag"] !== undefined) return headers["ETag"];
+  const own = headers?.["ETag"];
+  if (typeof own === "string") return own;
   return body === undefined ? undefined : `"${createHash("sha256").update(JSON.stringify(body)).digest("base64url").slice(0, 22)}"`;
 }
 

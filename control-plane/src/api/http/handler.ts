@@ -1,5 +1,5 @@
 import type { RouteDefinition, RouteInput, RouteResult, Subject } from "@fluxo/contracts/http/route";
-import type { Access, AgencyAccess, OperatorAccess, TenantAccess, TenantsAccess } from "../access/access.ts";
+import type { Access, AgencyAccess, OperatorAccess, RequestContext, TenantAccess, TenantsAccess } from "../access/access.ts";
 import type { ApiServices } from "../services.ts";
 
 interface AccessBySubject {
@@ -18,6 +18,7 @@ export type AccessOf<R extends RouteDefinition> = AccessBySubject[R["subject"] &
 /** A request that passed authentication, scope and schema. */
 export interface HandlerRequest<R extends RouteDefinition> extends RouteInput<R> {
   readonly access: AccessOf<R>;
+  readonly context: RequestContext;
 }
 
 /** Does what one route promises. @throws RequestError for expected refusals */

@@ -83,7 +83,7 @@ function placeOf(actorId: string, { subjectId, operation, key }: KeyClaim): stri
   return [subjectId, "idempotent answer", actorId, operation, key];
 }
 
-const keptSchema = z.object({ status: z.int(), headers: z.record(z.string(), z.string()).default({}), body: z.json().optional() });
+const keptSchema = z.object({ status: z.int(), headers: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}), body: z.json().optional() });
 
 function openAnswer(content: Buffer): Answer {
   const { status, headers, body } = keptSchema.parse(JSON.parse(content.toString("utf8")));
@@ -101,7 +101,7 @@ function resourceOf(route: RouteDefinition, params: unknown, subjectId: string):
 /** @throws RequestError PRECONDITION_FAILED, or what the reader throws */
 async function assertMatches({ reader }: Operation, given: GivenRequest, { tags, access }: NonNullable<Conditions["ifMatch"]>, services: ApiServices): Promise<void> {
   if (reader === undefined) return;
-  const request = { access, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
+  const request = { access, context: given.context, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
   const current = await reader.handler(request as never, services);
   if (passesIfMatch(tags, entityTagOf(current))) return;
   throw new RequestError("PRECONDITION_FAILED", { detail: "The resource changed since you read it. Read it again and apply the change to that." });

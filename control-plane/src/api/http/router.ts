@@ -4,12 +4,15 @@ import type { RouteDefinition } from "@fluxo/contracts/http/route";
 import { fieldsOf, isTagged, keepsAnswers, readerOf } from "@fluxo/contracts/http/route-rules";
 import { SCOPES } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { z } from "zod";
+import { clientAddressOf, type AddressRanges } from "@fluxo/runtime/http/client-address";
 import express, { type Request, type Response, type Router } from "express";
+import { z } from "zod";
 import type { EventTokens } from "../../live/event-token.ts";
 import type { Access, RequestContext } from "../access/access.ts";
 import type { Authenticator } from "../access/authenticate.ts";
 import type { ApiServices } from "../services.ts";
+import { readCookie, type CookieJar } from "../sign-in/cookies.ts";
+import { assertSameOrigin } from "../sign-in/same-origin.ts";
 import { accessFor, assertMayCall } from "./access-for.ts";
 import type { Answer, AnyHandler, GivenRequest } from "./answer.ts";
 import { readJsonBody } from "./body.ts";
@@ -27,6 +30,11 @@ export interface Gate {
   readonly authenticator: Authenticator;
   readonly tenants: TenantScope;
   readonly eventTokens: EventTokens;
+  readonly cookies: CookieJar;
+  /** Where people reach this API: what the browser calls the origin of its pages. */
+  readonly pageOrigin: string;
+  /** The operator's proxies, whose X-Forwarded-For is believed. */
+  readonly trustedProxies: AddressRanges;
   /** Check answers against their schemas too. Tests do; in production the types are enough. */
   readonly checksAnswers: boolean;
 }
@@ -88,7 +96,8 @@ interface CheckedRequest {
 /** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
 async function requestFor(operation: Operation, request: Request, response: Response, gate: Gate): Promise<CheckedRequest> {
   const { route, reader } = operation;
-  const caller = route.scope === "public" ? undefined : await callerOf(route, request, response, gate);
+  const context = contextOf(request, response, gate.trustedProxies);
+  const caller = route.scope === "public" ? undefined : await callerOf(route, request, context, gate);
   if (caller !== undefined) assertMayCall(route, caller);
   const params = validatePart(route.params, request.params, "params");
   const access = caller === undefined ? undefined : await accessFor(route, caller, request.get("fluxo-tenant"), params, gate.tenants);
@@ -100,7 +109,7 @@ async function requestFor(operation: Operation, request: Request, response: Resp
   const { idempotencyKey, tags, ifNoneMatch } = conditionsOf(operation, request);
   const ifMatch = tags === undefined || caller === undefined || reader === undefined ? undefined : { tags, access: await accessFor(reader.route, caller, request.get("fluxo-tenant"), params, gate.tenants) };
   const body = validatePart(route.body ?? NO_BODY, route.body === undefined && route.method === "get" ? undefined : await readJsonBody(request, response), "body");
-  return { given: { access, params, query: route.query === undefined ? undefined : query, headers, body }, conditions: { idempotencyKey, ifMatch, ifNoneMatch }, fields };
+  return { given: { access, context, params, query: route.query === undefined ? undefined : query, headers, body }, conditions: { idempotencyKey, ifMatch, ifNoneMatch }, fields };
 }
 
 /** What operations take that declare no query or no body. */
@@ -121,10 +130,15 @@ function conditionsOf({ route, reader }: Operation, request: Request): { idempot
   return { idempotencyKey: checked["Idempotency-Key"], tags: checked["If-Match"], ifNoneMatch: checked["If-None-Match"] };
 }
 
-/** Who calls: the holder of an event token, where the route takes one and there is no key, else an API key. @throws RequestError UNAUTHENTICATED */
-async function callerOf(route: RouteDefinition, request: Request, response: Response, gate: Gate): Promise<Access> {
-  const access = tokenAccess(route, request, gate) ?? (await gate.authenticator.byKey(request.get("authorization")));
-  return { ...access, context: contextOf(request, response) };
+/** Who calls: the holder of an event token, where the route takes one and there is no key, else of an API key or a session. @throws RequestError UNAUTHENTICATED, RATE_LIMITED, AGENCY_SUSPENDED, CSRF_REFUSED */
+async function callerOf(route: RouteDefinition, request: Request, context: RequestContext, gate: Gate): Promise<Access> {
+  const sessionToken = readCookie(request.get("cookie"), gate.cookies.sessionName);
+  const access = tokenAccess(route, request, gate) ?? (await gate.authenticator.authenticate({ authorization: request.get("authorization"), sessionToken, ip: context.ip }));
+  if (access.sessionId !== null) {
+    const told = { origin: request.get("origin"), secFetchSite: request.get("sec-fetch-site"), csrf: request.get("fluxo-csrf") };
+    assertSameOrigin(request.method, told, gate.pageOrigin);
+  }
+  return { ...access, context };
 }
 
 /** What an event token grants: the route's scope, on this execution. @throws RequestError UNAUTHENTICATED */
@@ -133,11 +147,12 @@ function tokenAccess(route: RouteDefinition, request: Request, { eventTokens }: 
   if (route.acceptsEventToken !== true || typeof token !== "string" || request.get("authorization") !== undefined) return undefined;
   const { agencyId, tenantId, actor, executionId } = eventTokens.read(token);
   if (request.params["executionId"] !== executionId) throw new RequestError("UNAUTHENTICATED");
-  return { actor, agencyId, tenantIds: new Set([tenantId]), tenantId, scopes: new Set(SCOPES.filter((scope) => scope === route.scope)), expiresAt: null };
+  return { actor, agencyId, tenantIds: new Set([tenantId]), tenantId, scopes: new Set(SCOPES.filter((scope) => scope === route.scope)), expiresAt: null, sessionId: null };
 }
 
-function contextOf(request: Request, response: Response): RequestContext {
-  return { requestId: requestIdOf(response), ip: request.ip ?? null, userAgent: request.get("user-agent")?.slice(0, USER_AGENT_MAX) ?? null };
+function contextOf(request: Request, response: Response, trustedProxies: AddressRanges): RequestContext {
+  const ip = clientAddressOf(request.socket.remoteAddress, request.get("x-forwarded-for"), trustedProxies);
+  return { requestId: requestIdOf(response), ip: ip ?? null, userAgent: request.get("user-agent")?.slice(0, USER_AGENT_MAX) ?? null };
 }
 
 function pickHeaders(route: RouteDefinition, request: Request): Record<string, string> {
@@ -168,7 +183,7 @@ function finished({ route, reader }: Operation, answer: Answer, fields: Readonly
 
 async function send(response: Response, answer: Answer): Promise<void> {
   response.status(answer.status).set("Cache-Control", "no-store");
-  for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, value);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.set(name, typeof value === "string" ? value : [...value]);
   if (answer.content !== undefined) await sendContent(response, answer.content);
   else if (answer.body === undefined) response.end();
   else response.json(answer.body);

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { AccessChange } from "@fluxo/contracts/channels/access";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import type { StoredCredential } from "@fluxo/prisma/credentials/stored-credential";
@@ -11,7 +10,6 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
 import { createGuardedClient, type GuardedClientOptions } from "@fluxo/runtime/http/guarded-client";
-import { listen } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
@@ -27,9 +25,9 @@ import { NodeTester } from "../../live/node-tester.ts";
 import { WakeHub } from "../../live/wake-hub.ts";
 import { JwksCache } from "../../provisioning/jwks-cache.ts";
 import { breakerCloser } from "../close-breaker.ts";
-import { openAccess } from "../access/open-access.ts";
-import { createApiApp } from "../app.ts";
+import type { FailureThresholds } from "../access/failure-limits.ts";
 import { createCallers } from "./callers.ts";
+import { startInstance, type Instance, type TestProvider } from "./instance.ts";
 
 export { PLANS, type TestAgency, type TestOperator, type TestTenant } from "./callers.ts";
 
@@ -38,8 +36,24 @@ export const INGRESS_URL = "https://hooks.example.com";
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
-/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. `guard`: what it may call; `guard.ingress`: how it finds the ingress, which is at `guard.ingressUrl`. */
-export async function startHarness(guard: { readonly allowedPrivateHosts?: readonly string[]; readonly ca?: string; readonly ingress?: GuardedClientOptions; readonly ingressUrl?: string } = {}) {
+export interface HarnessOptions {
+  /** What it may call. */
+  readonly allowedPrivateHosts?: readonly string[];
+  readonly ca?: string;
+  /** How it finds the ingress, which is at `ingressUrl`. */
+  readonly ingress?: GuardedClientOptions;
+  readonly ingressUrl?: string;
+  /** Whom people sign in with; absent: they cannot. */
+  readonly provider?: TestProvider;
+  /** Absent: failures are not limited. */
+  readonly thresholds?: FailureThresholds;
+  readonly sessionIdleMs?: number;
+}
+
+const UNLIMITED: FailureThresholds = { perAddress: 1_000_000, perKey: 1_000_000 };
+
+/** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. */
+export async function startHarness(guard: HarnessOptions = {}) {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
@@ -57,8 +71,6 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
   const metrics = createMetrics(registry);
   const wakes = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `wakes-${PREFIX}` });
   const live = new LiveStreams({ redis, hub: new WakeHub(wakes, PREFIX, logger), tenantDb, clock: systemClock, logger, metrics, quietMs: 300, tenantMax: 5 });
-  const subscriber = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-${PREFIX}` });
-  const access = openAccess({ pool, redis, subscriber, prefix: PREFIX, clock: systemClock, logger });
   const feeds = new Feeds(systemClock);
   const services = {
     tenantDb,
@@ -74,7 +86,6 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     publishCancel: async (message: unknown) => {
       await redis.publish(`${PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
-    announceAccess: (change: AccessChange) => access.changes.announce(change),
     handOver: () => undefined,
     live,
     feeds,
@@ -86,29 +97,15 @@ export async function startHarness(guard: { readonly allowedPrivateHosts?: reado
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const app = createApiApp({ services, authenticator: access.authenticator, metrics, health, checksAnswers: true });
-  const server = await listen(app, { host: "127.0.0.1", port: 0 });
-  const url = `http://127.0.0.1:${server.port}`;
-  /** The admin API once more, as another process would run it: it shares the stores and no memory. */
-  const startAnother = async (): Promise<{ readonly url: string; stop(): Promise<void> }> => {
-    const ear = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-2-${PREFIX}` });
-    const own = openAccess({ pool, redis, subscriber: ear, prefix: PREFIX, clock: systemClock, logger });
-    const announceAccess = (change: AccessChange): Promise<void> => own.changes.announce(change);
-    const another = await listen(createApiApp({ services: { ...services, announceAccess }, authenticator: own.authenticator, metrics, health, checksAnswers: true }), { host: "127.0.0.1", port: 0 });
-    const end = async (): Promise<void> => {
-      await another.close(1_000);
-      await own.stop();
-      ear.disconnect();
-    };
-    return { url: `http://127.0.0.1:${another.port}`, stop: end };
-  };
-
+  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000 } = guard;
+  /** The admin API as a process runs it; called again, another process: it shares the stores and no memory. */
+  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, ...(provider === undefined ? {} : { provider }) });
+  const instance = await startAnother();
+  const { url, access } = instance;
   const stop = async (): Promise<void> => {
     live.close();
     feeds.close();
-    await server.close(1_000);
-    await access.stop();
-    subscriber.disconnect();
+    await instance.stop();
     wakes.disconnect();
     await tenantDb.close();
     redis.disconnect();

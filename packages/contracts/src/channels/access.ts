@@ -1,11 +1,15 @@
 import { z } from "zod";
 
-/** Redis channel (below the installation's prefix) that tells every process of the admin API whose access changed, sooner than its memory of a second ends. */
+/** Redis channel (below the installation's prefix) that tells every process of the admin API whose access changed, sooner than what it remembers for a second ends. */
 export const ACCESS_CHANNEL = "access:changes";
 
-/** `apiKey`: this key was revoked or rotated. `everything`: any key may have changed, as when an agency is suspended. */
+/**
+ * `apiKey`: this key was revoked or rotated. `sessions`: a session or a member changed. `everything`: anything may have, as when an agency is suspended.
+ * `refusedSource`: too many failed authentications came from this address or for this key; it is refused until the instant.
+ */
 export const accessChangeSchema = z.discriminatedUnion("kind", [
   z.strictObject({ version: z.literal(1), kind: z.literal("apiKey"), id: z.uuid() }),
-  z.strictObject({ version: z.literal(1), kind: z.literal("everything") }),
+  z.strictObject({ version: z.literal(1), kind: z.enum(["sessions", "everything"]) }),
+  z.strictObject({ version: z.literal(1), kind: z.literal("refusedSource"), source: z.string().max(200), untilMs: z.number() }),
 ]);
 export type AccessChange = z.output<typeof accessChangeSchema>;

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
 import { idSchema, instantSchema } from "./scalars.ts";
+import { roleSchema } from "./roles.ts";
 import { scopeSchema } from "./scopes.ts";
+import { membershipSchema } from "./sessions.ts";
 
 const tag = "Access";
 
@@ -24,6 +26,15 @@ const meSchema = z
       .nullable()
       .meta({ description: "The only tenant that the caller reaches; null when there are several." }),
     tenantIds: z.array(idSchema("A tenant.")).nullable().meta({ description: "The tenants that the caller is bound to; null when it is bound to none." }),
+    member: z
+      .strictObject({
+        email: z.string().meta({ description: "The address of the invitation.", example: "ana@northwind.example" }),
+        name: z.string().nullable().meta({ description: "As the identity provider tells it.", example: "Ana Silva" }),
+        role: roleSchema,
+        memberships: z.array(membershipSchema).meta({ description: "Everything that this person is a member of." }),
+      })
+      .nullable()
+      .meta({ description: "The person who is signed in; null for an API key." }),
     scopes: z.array(scopeSchema).meta({ description: "What the caller may do." }),
     expiresAt: instantSchema("When the key or the session ends.").nullable(),
   })

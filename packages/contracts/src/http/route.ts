@@ -79,5 +79,5 @@ type BodyOf<T> = T extends { readonly body: infer S extends z.ZodType }
 
 /** What a handler may answer: one of the responses that the route declares. */
 export type RouteResult<R extends RouteDefinition> = {
-  [S in keyof R["responses"]]: { readonly status: S; readonly headers?: Readonly<Record<string, string>> } & BodyOf<R["responses"][S]>;
+  [S in keyof R["responses"]]: { readonly status: S; readonly headers?: Readonly<Record<string, string | readonly string[]>> } & BodyOf<R["responses"][S]>;
 }[keyof R["responses"]];

@@ -9,6 +9,7 @@ import { executionRoutes } from "./executions.ts";
 import { fileRoutes } from "./files.ts";
 import { hookTestRoutes } from "./hook-tests.ts";
 import { liveRoutes } from "./live.ts";
+import { memberRoutes } from "./members.ts";
 import { nodeTestRoutes } from "./node-tests.ts";
 import { nodeTypeRoutes } from "./node-types.ts";
 import { occurrenceRoutes } from "./occurrences.ts";
@@ -20,6 +21,7 @@ import { planRoutes } from "./plans.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { rolloutRoutes } from "./rollouts.ts";
 import { templateRoutes } from "./templates.ts";
+import { sessionRoutes } from "./sessions.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { triggerStateRoutes } from "./trigger-states.ts";
 import { triggerRoutes } from "./triggers.ts";
@@ -29,6 +31,8 @@ import { workflowRoutes } from "./workflows.ts";
 /** Every operation of the admin API, by operation id. */
 export const ROUTES = {
   ...accessRoutes,
+  ...sessionRoutes,
+  ...memberRoutes,
   ...apiKeyRoutes,
   ...agenciesRoutes,
   ...agencyRoutes,

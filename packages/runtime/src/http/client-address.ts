@@ -59,3 +59,14 @@ function parseRange(range: string): [Address, number] {
   if (address === undefined || rest.length > 0 || !(bits >= least && bits <= width)) throw new RangeError(`${range} is no address and no network of addresses.`);
   return [address, isMapped ? bits - MAPPED_BITS : bits];
 }
+
+/** How many bits of an IPv6 address name the network that one customer is given. */
+const NETWORK_BITS = 64;
+
+/** Whom an address stands for where callers are counted: an IPv4 address itself, of an IPv6 address its /64, as its holder has all of them. @param address as `clientAddressOf` tells it */
+export function networkOf(address: string | null): string {
+  const parsed = address === null ? undefined : parseAddress(address);
+  if (parsed === undefined) return "unknown";
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${parsed.toString()}/${NETWORK_BITS}`).toString()}/${NETWORK_BITS}`;
+}

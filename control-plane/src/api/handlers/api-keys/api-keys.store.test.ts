@@ -21,11 +21,12 @@ afterAll(() => api.stop());
 test("tells an agency key and the key of a tenant what they are", async () => {
   const mine = await agency.client.get("/v1/me");
   expect(mine.status).toBe(200);
-  expect(mine.body).toEqual({ actor: { kind: "apiKey", id: agency.keyId }, tenantIds: null, agency: { id: agency.id, name: "Northwind" }, tenant: null, scopes: [...AGENCY_SCOPES], expiresAt: null });
+  expect(mine.body).toEqual({ actor: { kind: "apiKey", id: agency.keyId }, tenantIds: null, member: null, agency: { id: agency.id, name: "Northwind" }, tenant: null, scopes: [...AGENCY_SCOPES], expiresAt: null });
   const theirs = await tenant.client.get("/v1/me");
   expect(theirs.body).toEqual({
     actor: { kind: "apiKey", id: tenant.keyId },
     tenantIds: [tenant.id],
+    member: null,
     agency: { id: agency.id, name: null },
     tenant: { id: tenant.id, name: "Bakery" },
     scopes: [...TENANT_SCOPES],

@@ -1,7 +1,7 @@
 import { createLogger } from "@fluxo/runtime/logger";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { expect, test } from "vitest";
-import { KeyUses } from "./key-uses.ts";
+import { LastUses } from "./last-uses.ts";
 
 const logger = createLogger({ service: "test", level: "silent" });
 
@@ -9,7 +9,7 @@ function collector() {
   const clock = new ManualClock();
   const written: string[][] = [];
   let isDown = false;
-  const uses = new KeyUses({
+  const uses = new LastUses({
     write: (batch) => {
       if (isDown) return Promise.reject(new Error("down"));
       written.push([...batch].map(([id, usedAt]) => `${id} ${usedAt.toISOString()}`));

@@ -4,32 +4,32 @@ import type { Logger } from "@fluxo/runtime/logger";
 /** How often uses are written. A last use is exact to this and the minute in which a key is written once. */
 const FLUSH_MS = 5_000;
 const MINUTE_MS = 60_000;
-/** Keys whose last note is remembered. */
+/** Ids whose last note is remembered. */
 const NOTED_MAX = 50_000;
 
-export interface KeyUsesOptions {
-  /** Writes when keys were last used. */
+export interface LastUsesOptions {
+  /** Writes when they were last used. */
   readonly write: (uses: ReadonlyMap<string, Date>) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Collects when API keys were used, and writes that beside the requests: one statement for all keys, at most once a minute for each. */
-export class KeyUses {
-  readonly #options: KeyUsesOptions;
+/** Collects when API keys or sessions were used, and writes that beside the requests: one statement for all, at most once a minute for each. */
+export class LastUses {
+  readonly #options: LastUsesOptions;
   readonly #stop = new AbortController();
-  /** When each key was last written. */
+  /** When each was last written. */
   readonly #notedMs = new Map<string, number>();
   #due = new Map<string, Date>();
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(options: KeyUsesOptions) {
+  constructor(options: LastUsesOptions) {
     this.#options = options;
   }
 
   /** Notes a use, in memory only. */
-  note(keyId: string, now: Date): void {
-    if (now.getTime() - (this.#notedMs.get(keyId) ?? -Infinity) >= MINUTE_MS) this.#due.set(keyId, now);
+  note(id: string, now: Date): void {
+    if (now.getTime() - (this.#notedMs.get(id) ?? -Infinity) >= MINUTE_MS) this.#due.set(id, now);
   }
 
   /** Begins to write. */
@@ -43,8 +43,8 @@ export class KeyUses {
     const uses = this.#due;
     this.#due = new Map();
     if (this.#notedMs.size + uses.size > NOTED_MAX) this.#notedMs.clear();
-    for (const [keyId, usedAt] of uses) this.#notedMs.set(keyId, usedAt.getTime());
-    await this.#options.write(uses).catch((error: unknown) => this.#options.logger.warn({ err: error, keys: uses.size }, "last uses of API keys were not written"));
+    for (const [id, usedAt] of uses) this.#notedMs.set(id, usedAt.getTime());
+    await this.#options.write(uses).catch((error: unknown) => this.#options.logger.warn({ err: error, count: uses.size }, "last uses were not written"));
   }
 
   /** Ends the writing, after what is collected. */

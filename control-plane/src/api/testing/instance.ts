@@ -1,0 +1,84 @@
+import { createServer, type AddressInfo } from "node:net";
+import type { AccessChange } from "@fluxo/contracts/channels/access";
+import { createAddressRanges } from "@fluxo/runtime/http/client-address";
+import { listen } from "@fluxo/runtime/http-server";
+import type { Metrics } from "@fluxo/runtime/metrics";
+import type { RedisClient } from "@fluxo/runtime/redis";
+import type { Router } from "express";
+import type { FailureThresholds } from "../access/failure-limits.ts";
+import { openAccess, type OpenAccess } from "../access/open-access.ts";
+import { createApiApp } from "../app.ts";
+import type { ApiServices } from "../services.ts";
+import { openSignIns } from "../sign-in/open-sign-ins.ts";
+
+/** An identity provider that people sign in with. */
+export interface TestProvider {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+export interface InstanceOptions {
+  readonly services: Omit<ApiServices, "announceAccess" | "signIns">;
+  readonly redis: RedisClient;
+  readonly prefix: string;
+  readonly metrics: Metrics;
+  readonly health: Router;
+  readonly thresholds: FailureThresholds;
+  readonly sessionIdleMs: number;
+  /** Absent: people cannot sign in. */
+  readonly provider?: TestProvider;
+}
+
+/** One process of the admin API, as `compose.ts` would start it. */
+export interface Instance {
+  readonly url: string;
+  readonly access: OpenAccess;
+  stop(): Promise<void>;
+}
+
+/** Starts the admin API in this process, with memory of its own and the given stores. */
+export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, provider }: InstanceOptions): Promise<Instance> {
+  const { pool, box, clock, ids, randomBytes, logger } = services;
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const subscriber = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-${port}` });
+  const access = openAccess({ pool, redis, subscriber, prefix, sessionIdleMs, thresholds, clock, logger, metrics });
+  const config = {
+    PORT: port,
+    FLUXO_PUBLIC_API_URL: url,
+    API_OIDC_ISSUER: provider?.issuer,
+    API_OIDC_CLIENT_ID: provider?.clientId,
+    API_OIDC_CLIENT_SECRET: provider?.clientSecret,
+    API_SESSION_HOURS: 12,
+    FLUXO_ALLOWED_PRIVATE_HOSTS: [],
+  };
+  const signIns = openSignIns(config, { pool, box, clock, ids, randomBytes });
+  const announceAccess = (change: AccessChange): Promise<void> => access.changes.announce(change);
+  const app = createApiApp({
+    services: { ...services, signIns, announceAccess },
+    authenticator: access.authenticator,
+    pageOrigin: url,
+    // Tests say where they come from by X-Forwarded-For.
+    trustedProxies: createAddressRanges(["127.0.0.1"]),
+    metrics,
+    health,
+    checksAnswers: true,
+  });
+  const server = await listen(app, { host: "127.0.0.1", port });
+  const stop = async (): Promise<void> => {
+    await server.close(1_000);
+    await access.stop();
+    subscriber.disconnect();
+  };
+  return { url, access, stop };
+}
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,104 @@
+import { z } from "zod";
+import { agencyRoleSchema, roleSchema } from "./roles.ts";
+import { defineRoute } from "./route.ts";
+import { idSchema, instantSchema, pageOf, pageQueryShape } from "./scalars.ts";
+
+const tag = "Members";
+
+const emailSchema = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .pipe(z.email())
+  .meta({ description: "The address that the person signs in with, as the identity provider verifies it.", example: "ana@northwind.example" });
+
+const tenantIdsSchema = z
+  .array(idSchema("A tenant of the agency."))
+  .min(1)
+  .max(1_000)
+  .refine((ids) => new Set(ids).size === ids.length, "must not repeat a tenant")
+  .nullable()
+  .meta({ description: "The only tenants that the member reaches; null for the agency as a whole." });
+
+export const memberSchema = z
+  .strictObject({
+    id: idSchema("The member's id."),
+    email: z.string().meta({ description: "The address of the invitation.", example: "ana@northwind.example" }),
+    name: z.string().nullable().meta({ description: "As the identity provider tells it.", example: "Ana Silva" }),
+    role: roleSchema,
+    tenantIds: z.array(idSchema("A tenant.")).nullable().meta({ description: "The only tenants that the member reaches; null for the agency as a whole." }),
+    status: z.enum(["INVITED", "ACTIVE"]).meta({ description: "INVITED until the first sign-in.", example: "ACTIVE" }),
+    createdAt: instantSchema("When it was invited."),
+    joinedAt: instantSchema("When it signed in first.").nullable(),
+    lastLoginAt: instantSchema("When it signed in last.").nullable(),
+  })
+  .meta({ id: "Member", description: "A person who may sign in." });
+
+const ofMember = z.strictObject({ memberId: idSchema("The member.") });
+const query = z.strictObject(pageQueryShape);
+const page = { 200: { description: "One page of members.", body: pageOf(memberSchema) } } as const;
+const one = { 200: { description: "The member.", body: memberSchema } } as const;
+const invited = { 201: { description: "The person is invited.", body: memberSchema, headers: { Location: "The path of the member." } } } as const;
+const removed = { 204: { description: "The member is removed, and signed out everywhere." } } as const;
+const signedOut = { 204: { description: "The member is signed out everywhere." } } as const;
+
+const inviteText = "The person becomes a member at the first sign-in with this address, if the identity provider has verified it. Fluxo sends no message. Nobody can give a role that may do more than the caller itself.";
+const removeText = "Its sessions end within a second. API keys that it created stay; see the API keys. A member cannot remove itself.";
+const signOutText = "Ends every session of the member, within a second in every process.";
+
+const ofAgency = {
+  listMembers: defineRoute({ operationId: "listMembers", method: "get", path: "/v1/agency/members", tag, summary: "List the members of the agency", description: "Newest first, also those that did not sign in yet.", scope: "members:read", subject: "agency", query, responses: page, problems: [] }),
+  inviteMember: defineRoute({
+    operationId: "inviteMember",
+    method: "post",
+    path: "/v1/agency/members",
+    tag,
+    summary: "Invite a member",
+    description: inviteText,
+    scope: "members:write",
+    subject: "agency",
+    body: z.strictObject({ email: emailSchema, role: agencyRoleSchema, tenantIds: tenantIdsSchema.default(null) }).meta({ id: "InviteMember", description: "Who is invited, and as what." }),
+    responses: invited,
+    problems: ["NAME_TAKEN"],
+  }),
+  getMember: defineRoute({ operationId: "getMember", method: "get", path: "/v1/agency/members/{memberId}", tag, summary: "Read a member", description: "One member of the agency.", scope: "members:read", subject: "agency", params: ofMember, responses: one, problems: ["NOT_FOUND"] }),
+  updateMember: defineRoute({
+    operationId: "updateMember",
+    method: "patch",
+    path: "/v1/agency/members/{memberId}",
+    tag,
+    summary: "Change a member",
+    description: "Changes its role, or the tenants that it reaches; absent fields stay as they are. It holds from the next second on, also for sessions that are open. A member cannot change itself.",
+    scope: "members:write",
+    subject: "agency",
+    params: ofMember,
+    body: z.strictObject({ role: agencyRoleSchema.optional(), tenantIds: tenantIdsSchema.optional() }).meta({ id: "UpdateMember", description: "The fields to be changed." }),
+    responses: one,
+    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+  }),
+  removeMember: defineRoute({ operationId: "removeMember", method: "delete", path: "/v1/agency/members/{memberId}", tag, summary: "Remove a member", description: removeText, scope: "members:write", subject: "agency", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  endMemberSessions: defineRoute({ operationId: "endMemberSessions", method: "delete", path: "/v1/agency/members/{memberId}/sessions", tag, summary: "Sign a member out everywhere", description: signOutText, scope: "members:write", subject: "agency", params: ofMember, responses: signedOut, problems: ["NOT_FOUND"] }),
+} as const;
+
+const ofOperator = {
+  listOperatorMembers: defineRoute({ operationId: "listOperatorMembers", method: "get", path: "/v1/operator/members", tag, summary: "List the operator's members", description: "Newest first, also those that did not sign in yet.", scope: "members:read", subject: "operator", query, responses: page, problems: [] }),
+  inviteOperatorMember: defineRoute({
+    operationId: "inviteOperatorMember",
+    method: "post",
+    path: "/v1/operator/members",
+    tag,
+    summary: "Invite a member of the operator",
+    description: inviteText,
+    scope: "members:write",
+    subject: "operator",
+    body: z.strictObject({ email: emailSchema }).meta({ id: "InviteOperatorMember", description: "Who is invited." }),
+    responses: invited,
+    problems: ["NAME_TAKEN"],
+  }),
+  getOperatorMember: defineRoute({ operationId: "getOperatorMember", method: "get", path: "/v1/operator/members/{memberId}", tag, summary: "Read a member of the operator", description: "One member of the operator.", scope: "members:read", subject: "operator", params: ofMember, responses: one, problems: ["NOT_FOUND"] }),
+  removeOperatorMember: defineRoute({ operationId: "removeOperatorMember", method: "delete", path: "/v1/operator/members/{memberId}", tag, summary: "Remove a member of the operator", description: removeText, scope: "members:write", subject: "operator", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  endOperatorMemberSessions: defineRoute({ operationId: "endOperatorMemberSessions", method: "delete", path: "/v1/operator/members/{memberId}/sessions", tag, summary: "Sign a member of the operator out everywhere", description: signOutText, scope: "members:write", subject: "operator", params: ofMember, responses: signedOut, problems: ["NOT_FOUND"] }),
+} as const;
+
+export const memberRoutes = { ...ofAgency, ...ofOperator } as const;

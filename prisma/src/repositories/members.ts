@@ -1,0 +1,105 @@
+import type { ScopedDb } from "../database/tenant-db.ts";
+import { pageOfRows, type Page } from "./page.ts";
+
+/** A member of an agency, or of the operator (no agency). */
+export interface MemberRecord {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly role: string;
+  /** The only tenants that it reaches; null: not bound to tenants. */
+  readonly tenantIds: readonly string[] | null;
+  readonly createdAt: Date;
+  /** null: invited, not signed in yet. */
+  readonly joinedAt: Date | null;
+  readonly lastLoginAt: Date | null;
+}
+
+export interface NewMember {
+  readonly id: string;
+  readonly agencyId: string | null;
+  readonly email: string;
+  readonly role: string;
+  readonly tenantIds: readonly string[] | null;
+}
+
+export interface MemberChange {
+  readonly role?: string | undefined;
+  /** Absent: as it is. */
+  readonly tenantIds?: readonly string[] | null | undefined;
+}
+
+/** A session of a member. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  readonly expiresAt: Date;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+}
+
+const select = { id: true, email: true, name: true, role: true, isBound: true, createdAt: true, joinedAt: true, lastLoginAt: true, tenants: { select: { tenantId: true }, orderBy: { tenantId: "asc" } } } as const;
+type Row = Omit<MemberRecord, "tenantIds"> & { readonly isBound: boolean; readonly tenants: readonly { readonly tenantId: string }[] };
+
+function toMember({ isBound, tenants, ...member }: Row): MemberRecord {
+  return { ...member, tenantIds: isBound ? tenants.map(({ tenantId }) => tenantId) : null };
+}
+
+/** Newest first. @param db of the agency, or of the operator */
+export async function listMembers(db: ScopedDb, agencyId: string | null, limit: number, beforeId?: string): Promise<Page<MemberRecord>> {
+  const where = { agencyId, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
+  const { items, hasMore } = pageOfRows(await db.member.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
+  return { items: items.map(toMember), hasMore };
+}
+
+/** @param db of the agency, or of the operator */
+export async function findMember(db: ScopedDb, agencyId: string | null, id: string): Promise<MemberRecord | undefined> {
+  const row = await db.member.findFirst({ where: { id, agencyId }, select });
+  return row === null ? undefined : toMember(row);
+}
+
+/** Which of these tenants are not the agency's. @param db of the agency */
+export async function foreignTenants(db: ScopedDb, agencyId: string, tenantIds: readonly string[]): Promise<string[]> {
+  const own = new Set((await db.tenant.findMany({ where: { agencyId, id: { in: [...tenantIds] } }, select: { id: true } })).map(({ id }) => id));
+  return tenantIds.filter((id) => !own.has(id));
+}
+
+/** Invites a person. @param db of the agency, or of the operator @throws the unique violation of the address */
+export async function inviteMember(db: ScopedDb, { id, agencyId, email, role, tenantIds }: NewMember): Promise<MemberRecord> {
+  await db.member.createMany({ data: [{ id, agencyId, email, role, isBound: tenantIds !== null }] });
+  if (agencyId !== null && tenantIds !== null) await db.memberTenant.createMany({ data: tenantIds.map((tenantId) => ({ agencyId, memberId: id, tenantId })) });
+  return toMember(await db.member.findUniqueOrThrow({ where: { id }, select }));
+}
+
+/** @param db of the agency @returns undefined when the agency has no such member */
+export async function updateMember(db: ScopedDb, agencyId: string, id: string, { role, tenantIds }: MemberChange): Promise<MemberRecord | undefined> {
+  const data = { ...(role === undefined ? {} : { role }), ...(tenantIds === undefined ? {} : { isBound: tenantIds !== null }) };
+  const changed = await db.member.updateMany({ where: { id, agencyId }, data });
+  if (changed.count === 0) return undefined;
+  if (tenantIds !== undefined) {
+    await db.memberTenant.deleteMany({ where: { agencyId, memberId: id } });
+    await db.memberTenant.createMany({ data: (tenantIds ?? []).map((tenantId) => ({ agencyId, memberId: id, tenantId })) });
+  }
+  return findMember(db, agencyId, id);
+}
+
+/** Removes a member with its sessions. @param db of the agency, or of the operator @returns whether there was one */
+export async function removeMember(db: ScopedDb, agencyId: string | null, id: string): Promise<boolean> {
+  return (await db.member.deleteMany({ where: { id, agencyId } })).count > 0;
+}
+
+/** The live sessions of a member, newest first. @param db of the agency, or of the operator */
+export function listSessions(db: ScopedDb, memberId: string, now: Date): Promise<SessionRecord[]> {
+  return db.session.findMany({
+    where: { memberId, expiresAt: { gt: now } },
+    select: { id: true, createdAt: true, lastSeenAt: true, expiresAt: true, ip: true, userAgent: true },
+    orderBy: { id: "desc" },
+    take: 100,
+  });
+}
+
+/** Ends sessions of a member. @param sessionId only this one; absent for all @returns how many */
+export async function endSessions(db: ScopedDb, memberId: string, sessionId?: string): Promise<number> {
+  return (await db.session.deleteMany({ where: { memberId, ...(sessionId === undefined ? {} : { id: sessionId }) } })).count;
+}
