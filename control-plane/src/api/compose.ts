@@ -9,14 +9,17 @@ import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
+import { createAddressRanges } from "@fluxo/runtime/http/client-address";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { listen } from "@fluxo/runtime/http-server";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
-import { createLogger } from "@fluxo/runtime/logger";
+import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createRedis } from "@fluxo/runtime/redis";
+import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
+import type { Router } from "express";
+import type pg from "pg";
 import { FastLane } from "../fast-lane/fast-lane.ts";
 import { EventTokens } from "../live/event-token.ts";
 import { Feeds } from "../live/feeds.ts";
@@ -24,7 +27,6 @@ import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
 import { JwksCache } from "../provisioning/jwks-cache.ts";
-import { createAddressRanges } from "@fluxo/runtime/http/client-address";
 import { openAccess, type AccessOptions } from "./access/open-access.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig, type ApiConfig } from "./config.ts";
@@ -94,16 +96,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
   };
-  const health = healthRouter({
-    registry,
-    isStopping: () => lifecycle.isStopping(),
-    checks: [
-      { name: "postgresql", check: () => pool.query("SELECT 1") },
-      { name: "redis", check: () => redis.ping() },
-    ],
-    onChange: ({ name, isFailing, error }) => logger[isFailing ? "warn" : "info"]({ check: name, err: error }, isFailing ? "check fails" : "check passes"),
-  });
-  const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), metrics, health, checksAnswers: config.NODE_ENV === "test" });
+  const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), metrics, health: apiHealth({ registry, lifecycle, pool, redis, logger }), checksAnswers: config.NODE_ENV === "test" });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop(
     "http",
@@ -126,4 +119,24 @@ function accessSettings(config: ApiConfig): Pick<AccessOptions, "prefix" | "sess
     sessionIdleMs: config.API_SESSION_IDLE_MINUTES * 60_000,
     thresholds: { perAddress: config.API_FAILURES_PER_ADDRESS, perKey: config.API_FAILURES_PER_KEY },
   };
+}
+
+interface Watched {
+  readonly registry: ReturnType<typeof createRegistry>;
+  readonly lifecycle: Lifecycle;
+  readonly pool: pg.Pool;
+  readonly redis: RedisClient;
+  readonly logger: Logger;
+}
+
+function apiHealth({ registry, lifecycle, pool, redis, logger }: Watched): Router {
+  return healthRouter({
+    registry,
+    isStopping: () => lifecycle.isStopping(),
+    checks: [
+      { name: "postgresql", check: () => pool.query("SELECT 1") },
+      { name: "redis", check: () => redis.ping() },
+    ],
+    onChange: ({ name, isFailing, error }) => logger[isFailing ? "warn" : "info"]({ check: name, err: error }, isFailing ? "check fails" : "check passes"),
+  });
 }
