@@ -170,11 +170,11 @@ BEGIN
       JOIN marked m ON m.trigger_id = g."triggerId" AND m.occurrence_key = p."occurrenceKey"
       ON CONFLICT DO NOTHING
     ), counts AS (
-      SELECT g."triggerId" AS trigger_id, coalesce(s.accepted, 0) AS accepted, coalesce(s.told - s.accepted, 0) + coalesce(k.told, 0) - coalesce(m.filtered + m.parked, 0) AS duplicate,
-             coalesce(m.filtered, 0) AS filtered, coalesce(m.parked, 0) AS parked, s.execution_ids
+      SELECT g."triggerId" AS trigger_id, coalesce(s.accepted, 0) AS accepted, coalesce(s.told - s.accepted - s.too_large, 0) + coalesce(k.told, 0) - coalesce(m.filtered + m.parked, 0) AS duplicate,
+             coalesce(m.filtered, 0) + coalesce(s.too_large, 0) AS filtered, coalesce(m.parked, 0) AS parked, s.execution_ids
       FROM given g
       LEFT JOIN (SELECT trigger_id, count(*)::int AS told, (count(*) FILTER (WHERE outcome = 'accepted'))::int AS accepted,
-                        array_agg(execution_id ORDER BY occurred_at, execution_id) FILTER (WHERE outcome = 'accepted') AS execution_ids
+                        (count(*) FILTER (WHERE outcome = 'tooLarge'))::int AS too_large, array_agg(execution_id ORDER BY occurred_at, execution_id) FILTER (WHERE outcome = 'accepted') AS execution_ids
                  FROM started GROUP BY trigger_id) s ON s.trigger_id = g."triggerId"
       LEFT JOIN (SELECT "triggerId", count(*)::int AS told FROM marks GROUP BY "triggerId") k ON k."triggerId" = g."triggerId"
       LEFT JOIN (SELECT trigger_id, (count(*) FILTER (WHERE reason <> 'PARKED'))::int AS filtered, (count(*) FILTER (WHERE reason = 'PARKED'))::int AS parked

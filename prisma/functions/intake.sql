@@ -4,7 +4,7 @@
 --       { parentId, parentNodeId, parentItem, depth, isAwaited } (fluxo_start_children). A row with `filtered` (why, in words) makes no execution.
 --       Each tenant's rows are written under that tenant's row-level security.
 -- Out:  for each row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
---       fingerprint; the id of the first), filtered (recorded, now or before, without an execution) or gone (no such enabled trigger with a published version, or the tenant is being off-boarded).
+--       fingerprint; the id of the first), tooLarge (the input is larger than the plan allows; recorded, now or before, without an execution), filtered (recorded, now or before, without an execution) or gone (no such enabled trigger with a published version, or the tenant is being off-boarded).
 -- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
 CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
@@ -25,7 +25,10 @@ BEGIN
                                                       "inputRef" uuid, "inputBody" jsonb, "inputBytes" int, "fingerprint" text, "filtered" text, "occurredAt" timestamptz,
                                                       "parentId" uuid, "parentNodeId" text, "parentItem" int, "depth" int, "isAwaited" boolean)
     ), target AS (
-      SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class
+      SELECT g.*, t.node_id, w.id AS workflow_id, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class,
+             -- Every plan allows what is small enough to be stored inline, and what workflows of the tenant hand to each other.
+             CASE WHEN g."filtered" IS NOT NULL THEN 'FILTERED' WHEN g."inputBytes" > p.payload_bytes_max AND g."parentId" IS NULL THEN 'PAYLOAD_TOO_LARGE' ELSE 'ACCEPTED' END AS reason,
+             p.payload_bytes_max
       FROM given g
       JOIN triggers t ON t.tenant_id = v_tenant AND t.id = g."triggerId" AND t.is_enabled
       JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL
@@ -33,8 +36,9 @@ BEGIN
       JOIN plans p ON p.id = te.plan_id
     ), taken AS (
       INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, detail, execution_id, fingerprint, occurred_at)
-      SELECT v_tenant, "triggerId", "occurrenceKey", CASE WHEN "filtered" IS NULL THEN 'ACCEPTED' ELSE 'FILTERED' END, "filtered",
-             CASE WHEN "filtered" IS NULL THEN "executionId" END, "fingerprint", "occurredAt"
+      SELECT v_tenant, "triggerId", "occurrenceKey", reason,
+             CASE reason WHEN 'PAYLOAD_TOO_LARGE' THEN format('The input has %s bytes; the plan allows %s.', "inputBytes", payload_bytes_max) ELSE "filtered" END,
+             CASE WHEN reason = 'ACCEPTED' THEN "executionId" END, "fingerprint", "occurredAt"
       FROM target
       ORDER BY "triggerId", "occurrenceKey"
       ON CONFLICT DO NOTHING
@@ -62,6 +66,7 @@ BEGIN
       RETURN QUERY
       SELECT r."idx",
              CASE WHEN o.execution_id IS NULL AND o.reason = 'FILTERED' THEN 'filtered'
+                  WHEN o.execution_id IS NULL AND o.reason = 'PAYLOAD_TOO_LARGE' THEN 'tooLarge'
                   WHEN o.execution_id IS NULL THEN 'gone'
                   WHEN o.execution_id = r."executionId" THEN 'accepted'
                   WHEN o.fingerprint IS DISTINCT FROM r."fingerprint" THEN 'conflict'

@@ -29,6 +29,7 @@ import { executionFunctions } from "./inngest/functions.ts";
 import { filePort } from "./node-ports/files.ts";
 import { NODE_TEST_SILENCE_MS, NodeTestTaker } from "./node-tests/node-test-taker.ts";
 import { runNodeTest } from "./node-tests/run-node-test.ts";
+import { createAiTokens } from "./node-ports/ai-tokens.ts";
 import { createMemory } from "./node-ports/memory.ts";
 import { createCredentials } from "./node-ports/credentials.ts";
 import { createNodePorts } from "./node-ports/node-ports.ts";
@@ -81,7 +82,7 @@ export async function startWorker(env: NodeJS.ProcessEnv): Promise<void> {
   const sandbox = createSandbox(config);
   lifecycle.onStop("sandbox", () => sandbox.stop());
   const breakers = startBreakers({ redis: announcements, prefix: config.FLUXO_REDIS_PREFIX, db: app, clock: systemClock, ids: uuidV7, logger }, connectRedis("outages", "blocking"));
-  const engineOptions: Omit<EngineOptions, "store"> = { leases, ids: uuidV7, logger, channel, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app) }), metrics } };
+  const engineOptions: Omit<EngineOptions, "store"> = { leases, ids: uuidV7, logger, channel, announce: responseAnnouncer(announcements, config.FLUXO_REDIS_PREFIX, logger), tools: { clock: systemClock, random: Math.random, ports: createNodePorts({ http, sandbox, dial, files: (scope) => filePort(files, scope), credentials: createCredentials({ db: app, vault, tokens }), memory: createMemory(app), aiTokens: createAiTokens(app, uuidV7, logger) }), metrics } };
   // What dry reruns and tests do is no execution: it is counted apart, where nobody looks.
   const dryTools = { ...engineOptions.tools, metrics: createMetrics(createRegistry()) };
   const dryTaker = new DryTaker({ app, system, owner, ids: uuidV7, logger, tools: dryTools });

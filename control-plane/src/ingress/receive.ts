@@ -129,6 +129,8 @@ async function record(request: IncomingMessage, { hook, payload, receivedAt, byt
       return { kind: "received", hook, receipt: { executionId: result.executionId, duplicate: true } };
     case "filtered":
       return { kind: "filtered" };
+    case "tooLarge":
+      throw new RequestError("PAYLOAD_TOO_LARGE");
     case "gone":
       throw new RequestError("HOOK_NOT_FOUND");
     default:

@@ -3,7 +3,7 @@ import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/datab
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPool } from "../database/pool.ts";
-import { occurrenceOf, seedWorkflow } from "../testing/seed.ts";
+import { addPlan, occurrenceOf, seedWorkflow } from "../testing/seed.ts";
 import { claimExecutions } from "./claim.ts";
 import { INLINE_BYTES_MAX, intake, type IntakeItem } from "./intake.ts";
 
@@ -137,4 +137,15 @@ test("an input up to the threshold is in the row, a larger one in the payloads, 
   expect(rows).toEqual([{ inline: true, ref: null, bytes: null }, { inline: false, ref: items[1]?.payloadId, bytes: INLINE_BYTES_MAX + 2 }]);
   const { claimed } = await claimExecutions(app, { tenantId: workflow.tenantId, executionIds: items.map(({ executionId }) => executionId), owner: "w", leaseMs: 10_000, nodeTiers: {}, keepStarved: "never" });
   expect(claimed.map(({ input }) => input)).toEqual(inputs);
+});
+
+test("an input that the plan does not allow is recorded without an execution, beside others that are accepted; so is its repeat", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH, await addPlan(owner, { executionsPerMonth: 10, concurrencyMax: 1 }));
+  await owner.query("UPDATE plans SET payload_bytes_max = 40000 WHERE id = (SELECT plan_id FROM tenants WHERE id = $1)", [workflow.tenantId]);
+  const inputs = [{ text: "x".repeat(50_000) }, { text: "x".repeat(39_000) }, { text: "small" }];
+  const items = inputs.map((input) => occurrenceOf(workflow, input));
+  expect((await intake(app, items)).map(({ outcome }) => outcome)).toEqual(["tooLarge", "accepted", "accepted"]);
+  expect((await intake(app, items)).map(({ outcome }) => outcome)).toEqual(["tooLarge", "accepted", "accepted"]);
+  const { rows } = await owner.query("SELECT reason, execution_id IS NULL AS none FROM occurrences WHERE tenant_id = $1 ORDER BY reason", [workflow.tenantId]);
+  expect(rows).toEqual([{ reason: "ACCEPTED", none: false }, { reason: "ACCEPTED", none: false }, { reason: "PAYLOAD_TOO_LARGE", none: true }]);
 });

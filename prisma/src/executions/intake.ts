@@ -24,12 +24,12 @@ export interface IntakeItem {
 
 /**
  * `accepted`: a new execution is QUEUED. `duplicate`: the occurrence was there; the id is the first one's.
- * `conflict`: the key was used with another fingerprint. `filtered`: recorded, now or before, without an execution. `gone`: no enabled trigger with
+ * `conflict`: the key was used with another fingerprint. `filtered`, `tooLarge` (for the plan): recorded, now or before, without an execution. `gone`: no enabled trigger with
  * a published version.
  */
 export type IntakeResult =
   | { readonly outcome: "accepted" | "duplicate" | "conflict"; readonly executionId: string }
-  | { readonly outcome: "filtered" | "gone" };
+  | { readonly outcome: "filtered" | "tooLarge" | "gone" };
 
 /** Values whose JSON text is longer go to the payloads table, by reference. Bytes. */
 export const INLINE_BYTES_MAX = 32_768;
@@ -64,7 +64,7 @@ export async function intake(db: pg.Pool | pg.ClientBase, items: readonly Intake
   });
   const results: IntakeResult[] = items.map(() => ({ outcome: "gone" }));
   for (const row of answer.rows) {
-    if (row.outcome === "filtered") results[row.idx] = { outcome: "filtered" };
+    if (row.outcome === "filtered" || row.outcome === "tooLarge") results[row.idx] = { outcome: row.outcome };
     else if (row.outcome !== "gone" && row.execution_id !== null) results[row.idx] = { outcome: row.outcome, executionId: row.execution_id };
   }
   return results;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatTable, toRow, type Measured, type MeasuredRow } from "../report.ts";
+import { measureAdmission } from "./admission.ts";
 import { measureClaims } from "./claims.ts";
 import { measureFeeds } from "./feeds.ts";
 import { measureMailboxes } from "./mailboxes.ts";
@@ -20,6 +21,7 @@ export interface DispatchScenario {
 export const DISPATCH_SCENARIOS: readonly DispatchScenario[] = [
   { name: "schedules", title: "Schedules: lag under a uniform load, drain of a burst", run: measureSchedules },
   { name: "claims", title: "Cost of a claim with few and with many triggers", run: measureClaims },
+  { name: "admission", title: "Cost of admission with one tenant and with 10,000", run: measureAdmission },
   { name: "feeds", title: "Looks at 10,000 feeds on local servers", run: (stage, rounds) => measureFeeds(stage, rounds) },
   { name: "mailboxes", title: "Looks at 500 mailboxes on Dovecot", run: (stage, rounds) => measureMailboxes(stage, rounds) },
 ];

@@ -99,6 +99,7 @@ function closedPorts(open: NodePorts, onReach: () => void): NodePorts {
     dial: { connect: closed },
     credentials: { open: closed },
     memory: { remember: closed, exchange: closed },
+    aiTokens: { hold: closed },
   };
 }
 

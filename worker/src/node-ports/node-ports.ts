@@ -1,5 +1,6 @@
 import type { Redactor } from "@fluxo/core/credentials/redactor";
 import { NodeError } from "@fluxo/core/errors/node-error";
+import type { AiTokenPort } from "@fluxo/core/ports/ai-tokens";
 import type { CredentialPort } from "@fluxo/core/ports/credentials";
 import type { DialPort } from "@fluxo/core/ports/dial";
 import type { FilePort } from "@fluxo/core/ports/files";
@@ -23,10 +24,12 @@ export interface NodePortParts {
   readonly sandbox?: SandboxPort;
   /** What nodes remember; nodes that ask without it fail. */
   readonly memory?: (scope: NodeScope) => MemoryPort;
+  /** Tokens of the tenant's plan; nodes that ask without it fail. */
+  readonly aiTokens?: (scope: NodeScope) => AiTokenPort;
 }
 
 /** Binds what nodes may reach to the tenant, workflow, execution, node and item that asks. */
-export function createNodePorts({ http, dial, credentials, files, sandbox, memory }: NodePortParts): PortsOf {
+export function createNodePorts({ http, dial, credentials, files, sandbox, memory, aiTokens }: NodePortParts): PortsOf {
   return (scope, redactor) => ({
     http,
     dial: dial ?? { connect: () => missing("dialer") },
@@ -34,6 +37,7 @@ export function createNodePorts({ http, dial, credentials, files, sandbox, memor
     files: redactFiles(files?.(scope), redactor) ?? { save: () => missing("files"), read: () => missing("files") },
     sandbox: sandbox ?? { run: () => missing("sandbox") },
     memory: memory?.(scope) ?? { remember: () => missing("memory"), exchange: () => missing("memory") },
+    aiTokens: aiTokens?.(scope) ?? { hold: () => missing("tokens of AI models") },
   });
 }
 

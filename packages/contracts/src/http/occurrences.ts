@@ -15,7 +15,7 @@ const executionSchema = z
   .nullable()
   .meta({ description: "The execution as it is now; null when there is none (any more)." });
 
-const reasons = "ACCEPTED, or why there is no execution: FILTERED, PARKED, MISFIRE_SKIPPED, CATCH_UP_SKIPPED, OVERLAP_SKIPPED, SKIPPED_BY_CALENDAR";
+const reasons = "ACCEPTED, or why there is no execution: FILTERED, PAYLOAD_TOO_LARGE, PARKED, MISFIRE_SKIPPED, CATCH_UP_SKIPPED, OVERLAP_SKIPPED, SKIPPED_BY_CALENDAR";
 const detailSchema = z.string().nullable().meta({ description: "The same in words.", example: null });
 
 const occurrenceSchema = z

@@ -1,3 +1,4 @@
+import type { AiTokenPort } from "./ai-tokens.ts";
 import type { CredentialPort } from "./credentials.ts";
 import type { DialPort } from "./dial.ts";
 import type { FilePort } from "./files.ts";
@@ -13,6 +14,7 @@ export interface NodePorts {
   readonly files: FilePort;
   readonly sandbox: SandboxPort;
   readonly memory: MemoryPort;
+  readonly aiTokens: AiTokenPort;
 }
 
 /** Who uses the ports. */

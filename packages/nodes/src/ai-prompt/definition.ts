@@ -49,6 +49,9 @@ providers that can keep to it strictly are asked to.
 **Cost.** Tokens and cost are recorded with the node. The cost comes from \`pricePerMillion\`, else from a table of a few models at OpenAI and Anthropic themselves, else
 it is unknown. It is a list price: discounts for cached input are not taken off, and attempts that fail record nothing.
 
+**Quota.** Tokens count against those of the plan's month. Before the call, as many are taken as it could use at most (a token per byte of what is asked, and \`maxOutputTokens\`); when
+not that many are left, the node fails with \`AI_TOKENS_EXCEEDED\` and nothing is asked. Afterwards what was not used is given back. An answer that fails the node counts; a refusal does not.
+
 **Failures.** 401 and 403 are \`CREDENTIAL_REJECTED\`, 429 is \`PROVIDER_RATE_LIMITED\` and waits for \`Retry-After\`, other errors of the provider (5xx, 529) are
 \`PROVIDER_FAILED\`, other 4xx \`PROVIDER_REJECTED\`. A model that refuses, or an answer that a filter holds back, is \`PROVIDER_REJECTED\` and is not tried again. The
 requests carry \`Idempotency-Key\`. The time limit is the node's \`timeoutMs\`. Prompts and answers are never logged.`;

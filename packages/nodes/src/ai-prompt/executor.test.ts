@@ -3,6 +3,7 @@ import type { NodeContext } from "@fluxo/core/node/executor";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { executeNode } from "../registry.ts";
 import { AI_KEY, anthropicMessage, chatCompletion, type ModelAnswer } from "../testing/ai-provider.ts";
+import { CountedTokens } from "../testing/counted-tokens.ts";
 import { doneOf } from "../testing/done.ts";
 import { nodeErrorOf } from "../testing/failures.ts";
 import { MemoryCredentials } from "../testing/memory-credentials.ts";
@@ -49,7 +50,7 @@ async function ask(api: Api, params: JsonObject, answer: ModelAnswer, parts: Par
 
 async function asked(api: Api, params: JsonObject = {}, parts: Partial<NodeContext> = {}): Promise<ReturnType<typeof doneOf>> {
   const all = { credential: IDS[api], model: MODELS[api], prompt: "Hello?", ...params };
-  return doneOf(await executeNode("ai.prompt", all, nodeContext({ http: provider, credentials, ...parts })));
+  return doneOf(await executeNode("ai.prompt", all, nodeContext({ http: provider, credentials, aiTokens: new CountedTokens(), ...parts })));
 }
 
 function lastBody(): unknown {
@@ -120,6 +121,34 @@ describe("an object", () => {
 
   test("that is cut says so", async () => {
     expect((await nodeErrorOf(ask("compatible", { schema: SCHEMA }, { text: '{"mood":"go', finish: "length" }))).message).toContain("cut at maxOutputTokens");
+  });
+});
+
+describe("the tokens of the plan", () => {
+  const usage = { input: 30, output: 12 };
+  test("are taken before the call and settled by what the provider tells", async () => {
+    const aiTokens = new CountedTokens(10_000);
+    await ask("openai", { maxOutputTokens: 500 }, { text: "Hi.", usage }, { aiTokens });
+    expect([aiTokens.used, aiTokens.held]).toEqual([42, 0]);
+  });
+
+  test("that are not enough for what the call could use keep it from being made", async () => {
+    const aiTokens = new CountedTokens(1_500);
+    const error = await nodeErrorOf(ask("openai", { maxOutputTokens: 500 }, { text: "Hi.", usage }, { aiTokens }));
+    expect(error).toMatchObject({ errorClass: "REFUSED", code: "AI_TOKENS_EXCEEDED" });
+    expect(provider.requests).toEqual([]);
+    await ask("openai", { maxOutputTokens: 400 }, { text: "Hi.", usage }, { aiTokens });
+    expect([aiTokens.used, aiTokens.held]).toEqual([42, 0]);
+  });
+
+  test("count in full when the provider tells nothing, also for an answer that fails the node, and not for a refusal", async () => {
+    const aiTokens = new CountedTokens();
+    await ask("compatible", { maxOutputTokens: 500 }, { text: "Hi." }, { aiTokens });
+    expect([aiTokens.used, aiTokens.held]).toEqual([6 + 1_024 + 500, 0]);
+    await nodeErrorOf(ask("openai", { schema: SCHEMA }, { text: "no JSON", usage }, { aiTokens }));
+    expect([aiTokens.used, aiTokens.held]).toEqual([1_530 + 42, 0]);
+    await nodeErrorOf(ask("wrong", {}, { text: "" }, { aiTokens }));
+    expect([aiTokens.used, aiTokens.held]).toEqual([1_530 + 42, 0]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { NodeError } from "@fluxo/core/errors/node-error";
 import type { Json, JsonObject } from "@fluxo/core/json";
 import type { NodeExecutor } from "@fluxo/core/node/executor";
 import type { NodeUsage } from "@fluxo/core/node/usage";
@@ -16,6 +17,9 @@ const RESPONSE_BYTES_MAX = 8_388_608;
 // The library would print its warnings to the console, where no log of ours is.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
+/** What requests and APIs add to what is asked: roles, names of schemas, instructions about them. */
+const OVERHEAD_TOKENS = 1_024;
+
 /** What a model answered. */
 interface Answer {
   readonly text: string;
@@ -25,7 +29,7 @@ interface Answer {
 
 /**
  * Asks the model once. @throws NodeError by the provider's answer (see `providerError`), PROVIDER_REJECTED (DATA) for a refusal or an answer that does not fit,
- * what the ports throw; the signal's reason
+ * AI_TOKENS_EXCEEDED when the plan has not as many tokens left as the call could use; what the ports throw; the signal's reason
  */
 export const executeAiPrompt: NodeExecutor<AiPromptParams> = async (params, context) => {
   context.signal.throwIfAborted();
@@ -37,15 +41,33 @@ export const executeAiPrompt: NodeExecutor<AiPromptParams> = async (params, cont
   const price = params.pricePerMillion ?? listPrice(fields.baseUrl, params.model);
   const usageFor: UsageFor = (tokens) =>
     tokens.inputTokens === undefined || tokens.outputTokens === undefined ? undefined : usageOf(params.model, tokens.inputTokens, tokens.outputTokens, price);
+  const most = tokensAtMost(params);
+  const hold = await context.aiTokens.hold(most);
+  let used = 0;
   try {
     const answer = await ask(params, modelOf(fields, params.model, fetch), idempotencyKey, usageFor);
+    // A provider that tells nothing may have used all of it.
+    used = answer.usage === undefined ? most : tokensOf(answer.usage);
     const output = outputOf(answer, params.schema);
     return { kind: "done", output, ...(answer.usage === undefined ? {} : { usage: answer.usage }) };
   } catch (error) {
     signal.throwIfAborted();
-    throw aiFailure(error, clock, usageFor);
+    const failure = aiFailure(error, clock, usageFor);
+    if (failure instanceof NodeError && failure.usage !== undefined) used = tokensOf(failure.usage);
+    throw failure;
+  } finally {
+    await hold.settle(used);
   }
 };
+
+function tokensOf({ inputTokens, outputTokens }: NodeUsage): number {
+  return inputTokens + outputTokens;
+}
+
+/** No token is shorter than a byte, so this is never too little. */
+function tokensAtMost({ system = "", prompt, schema, maxOutputTokens }: AiPromptParams): number {
+  return Buffer.byteLength(system) + Buffer.byteLength(prompt) + (schema === undefined ? 0 : Buffer.byteLength(JSON.stringify(schema))) + OVERHEAD_TOKENS + maxOutputTokens;
+}
 
 async function ask(
   { system, prompt, maxOutputTokens, temperature, schema }: AiPromptParams,

@@ -1,9 +1,11 @@
 import type { FileRef } from "@fluxo/core/ports/files";
+import type { AiTokenPort } from "@fluxo/core/ports/ai-tokens";
 import type { MemoryPort } from "@fluxo/core/ports/memory";
 import type { SandboxPort } from "@fluxo/core/ports/sandbox";
 import type { OpenCredential } from "@fluxo/core/ports/credentials";
 import { MemoryCredentials } from "./memory-credentials.ts";
 import { MemoryFiles } from "./memory-files.ts";
+import { CountedTokens } from "./counted-tokens.ts";
 import { MemoryMemory } from "./memory-memory.ts";
 import { testSandbox } from "./sandbox.ts";
 
@@ -53,8 +55,8 @@ const EXAMPLE_CREDENTIALS: readonly OpenCredential[] = [
 ];
 
 /** The ports that examples need besides HTTP, with the file and the credentials that they name. */
-export async function examplePorts(): Promise<{ readonly files: MemoryFiles; readonly credentials: MemoryCredentials; readonly sandbox: SandboxPort; readonly memory: MemoryPort }> {
+export async function examplePorts(): Promise<{ readonly files: MemoryFiles; readonly credentials: MemoryCredentials; readonly sandbox: SandboxPort; readonly memory: MemoryPort; readonly aiTokens: AiTokenPort }> {
   const files = new MemoryFiles();
   await files.save({ name: EXAMPLE_FILE.name, mediaType: EXAMPLE_FILE.mediaType, content: EXAMPLE_CONTENT });
-  return { files, credentials: new MemoryCredentials(EXAMPLE_CREDENTIALS), sandbox: testSandbox, memory: new MemoryMemory().of("execution-1") };
+  return { files, credentials: new MemoryCredentials(EXAMPLE_CREDENTIALS), sandbox: testSandbox, memory: new MemoryMemory().of("execution-1"), aiTokens: new CountedTokens() };
 }

@@ -27,6 +27,7 @@ const closedPorts: Omit<NodePorts, "http"> = {
   files: { save: closed("files"), read: closed("files") },
   sandbox: { run: closed("sandbox") },
   memory: { remember: closed("memory"), exchange: closed("memory") },
+  aiTokens: { hold: closed("tokens of AI models") },
 };
 
 /** What one attempt is given, with the parts that a test cares about replaced. */

@@ -33,6 +33,8 @@ export const startExecution: Handler<Routes["startExecution"]> = async ({ access
       return { status: 200, headers: { Location: `/v1/executions/${result.executionId}` }, body: { executionId: result.executionId, duplicate: true } };
     case "conflict":
       throw new RequestError("IDEMPOTENCY_KEY_REUSED", { detail: `The key started the execution ${result.executionId} with another input.` });
+    case "tooLarge":
+      throw new RequestError("PAYLOAD_TOO_LARGE");
     case "filtered": // Manual triggers have no filter.
     case "gone":
     case undefined:

@@ -213,3 +213,17 @@ test("executions of a suspended agency's tenants are blocked, and start again wh
   await operator.client.post(`/v1/agencies/${suspended.id}/resume`);
   expect((await claim(tenant, ids.slice(1))).claimed).toHaveLength(1);
 });
+
+test("an input larger than the plan allows starts nothing and leaves its reason; a larger plan takes it", async () => {
+  const planId = await definePlan({ payloadBytesMax: 40_000 });
+  const tenant = await api.createTestTenant(agency, "Small inputs", planId);
+  const { workflowId, published } = await publish(tenant, "Takes inputs");
+  const send = (bytes: number, key: string) => tenant.client.post(`/v1/workflows/${workflowId}/executions`, { input: { text: "x".repeat(bytes) } }, { "idempotency-key": key });
+  expect((await send(39_000, "fits")).status).toBe(202);
+  const refused = await send(41_000, "too-large");
+  expect([refused.status, refused.at("code")]).toEqual([413, "PAYLOAD_TOO_LARGE"]);
+  const occurrences = await tenant.client.get(`/v1/triggers/${published.text("triggers", 0, "id")}/occurrences`);
+  expect(occurrences.at("data")).toContainEqual(expect.objectContaining({ reason: "PAYLOAD_TOO_LARGE", detail: "The input has 41011 bytes; the plan allows 40000.", execution: null }));
+  await agency.client.patch(`/v1/plans/${planId}`, { payloadBytesMax: 50_000 });
+  expect((await send(41_000, "fits-now")).status).toBe(202);
+});
