@@ -10,7 +10,7 @@ END $$;
 REVOKE ALL ON FUNCTION fluxo_lock_workflows(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_lock_workflows(uuid) TO fluxo_app;
 
--- fluxo_limit_workflows(tenant): marks the active workflows beyond the number that the plan allows, the last activated first, and unmarks the others. Admission refuses executions of those
+-- fluxo_limit_workflows(tenant): marks the active workflows beyond the number that the plan allows, the last activated first, and clears the mark of the others. Admission refuses executions of those
 -- that are marked. After fluxo_lock_workflows, and after what it counts was changed. Out: how many are active, and how many may be.
 CREATE OR REPLACE FUNCTION fluxo_limit_workflows(p_tenant uuid) RETURNS TABLE (active int, allowed int)
 LANGUAGE plpgsql AS $$
