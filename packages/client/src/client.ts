@@ -63,7 +63,7 @@ export class FluxoClient {
    * @throws FluxoError when Fluxo refuses it or fails, FluxoUnreachable when there is no answer of Fluxo's, the signal's reason
    */
   async call<I extends OperationId>(operationId: I, ...[input, options = {}]: ArgumentsOf<I, CallOptions>): Promise<OutputOf<I>> {
-    const response = await this.#request({ route: ROUTES[operationId], input: (input ?? {}) as AnyInput, options });
+    const response = await this.#request({ route: ROUTES[operationId], input: input ?? {}, options });
     const content = await response.text();
     const body: unknown = content === "" ? undefined : JSON.parse(content);
     return { status: response.status, body, headers: response.headers } as OutputOf<I>;
@@ -89,7 +89,7 @@ export class FluxoClient {
     const { tenantId, ...rest } = options;
     for (let lastId: string | undefined; ; ) {
       const input: InputOf<"streamExecutionEvents"> = { params: { executionId }, ...(lastId === undefined ? {} : { headers: { "Last-Event-ID": lastId } }), ...(tenantId === undefined ? {} : { tenantId }) };
-      const response = await this.#request({ route: ROUTES.streamExecutionEvents, input: input as AnyInput, options: rest });
+      const response = await this.#request({ route: ROUTES.streamExecutionEvents, input, options: rest });
       try {
         if (response.body !== null) for await (const event of readEvents(response.body)) {
           if (event.id !== "") lastId = event.id;
@@ -127,7 +127,7 @@ export class FluxoClient {
     const headers = new Headers({ accept: "application/json", ...(userAgent === undefined ? {} : { "user-agent": userAgent }) });
     if (apiKey !== undefined) headers.set("authorization", `Bearer ${apiKey}`);
     const tenant = input.tenantId ?? tenantId;
-    if (tenant !== undefined && route.subject === "tenant") headers.set("fluxo-tenant", tenant);
+    if (tenant !== undefined && (route.subject === "tenant" || route.subject === "tenants")) headers.set("fluxo-tenant", tenant);
     if (key !== undefined) headers.set("idempotency-key", key);
     for (const [name, value] of Object.entries(input.headers ?? {})) if (typeof value === "string") headers.set(name, value);
     if (input.body !== undefined) headers.set("content-type", "application/json");

@@ -102,6 +102,16 @@ test("a client that begins and ends by itself joins as well", async () => {
   expect(await namesOf("tenants", "five-")).toEqual(["five-b"]);
 });
 
+test("what is done aside lasts although the unit is undone", async () => {
+  const unit = units.run(async () => {
+    await addTenant("aside-gone");
+    await units.aside(() => addTenant("aside-kept"));
+    throw new Error("injected");
+  });
+  await expect(unit).rejects.toThrow("injected");
+  expect(await namesOf("tenants", "aside-")).toEqual(["aside-kept"]);
+});
+
 test("tenants of one unit do not see each other", async () => {
   const [a, b] = [await addTenant("six-a"), await addTenant("six-b")];
   await units.run(async () => {

@@ -30,7 +30,7 @@ export class Units {
   readonly pool: pg.Pool;
   readonly #own: pg.Pool;
   readonly #report: (error: unknown) => void;
-  readonly #levels = new AsyncLocalStorage<Level>();
+  readonly #levels = new AsyncLocalStorage<Level | undefined>();
 
   /** @param report told of what fails after a commit, where nobody can be refused any more */
   constructor(own: pg.Pool, report: (error: unknown) => void) {
@@ -68,6 +68,11 @@ export class Units {
     const level = this.#open();
     if (level === undefined) await tell();
     else level.unit.onCommit.push(tell);
+  }
+
+  /** Does what is to last even if the unit is undone: outside of it, on a connection of its own. It must not wait for rows that the unit holds. */
+  aside<R>(work: () => Promise<R>): Promise<R> {
+    return this.#levels.run(undefined, work);
   }
 
   /**

@@ -49,9 +49,9 @@ async function installationOf(db: ScopedDb, tenantId: string, templateId: string
   return installation;
 }
 
-/** A refusal is noted at the installation before it is answered, so that the list of who has what tells it too. */
+/** A refusal is noted at the installation before it is answered, so that the list of who has what tells it too. It undoes the request, and so is noted beside it. */
 async function move(services: ApiServices, tenantId: string, request: MoveRequest) {
-  const { tenantDb, publicIngressUrl } = services;
+  const { tenantDb, units, publicIngressUrl } = services;
   const { templateId } = request.content;
   try {
     return await tenantDb.withTenant(tenantId, async (db) => {
@@ -61,7 +61,7 @@ async function move(services: ApiServices, tenantId: string, request: MoveReques
       return { installation: toInstallationAnswer(installation), published: toPublishedAnswer(moved.published, publicIngressUrl), decided: moved.conflicts.map(toConflictAnswer) };
     });
   } catch (error) {
-    if (error instanceof RequestError && error.code !== "VALIDATION_FAILED" && error.code !== "NOT_FOUND") await tenantDb.withTenant(tenantId, (db) => noteRefusal(db, tenantId, request.content, error));
+    if (error instanceof RequestError && error.code !== "VALIDATION_FAILED" && error.code !== "NOT_FOUND") await units.aside(() => tenantDb.withTenant(tenantId, (db) => noteRefusal(db, tenantId, request.content, error)));
     throw error;
   }
 }
