@@ -34,6 +34,7 @@ beforeAll(async () => {
     fileId: file?.id ?? "",
     credentialId: credential.body.id,
     dryRerunId: dryRerun.body.id,
+    backfillId: randomUUID(),
     bulkOperationId: "id" in bulk.body ? bulk.body.id : "",
     outageId,
     nodeId: "a",

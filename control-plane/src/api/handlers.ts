@@ -84,7 +84,7 @@ import { listTenants } from "./handlers/tenants/list-tenants.ts";
 import { updateTenant } from "./handlers/tenants/update-tenant.ts";
 import { explainTrigger } from "./handlers/occurrences/explain-trigger.ts";
 import { listOccurrences } from "./handlers/occurrences/list-occurrences.ts";
-import { backfillTrigger } from "./handlers/triggers/backfill-trigger.ts";
+import { abortBackfill, backfillTrigger, getBackfill, listBackfills } from "./handlers/triggers/backfill-trigger.ts";
 import { getTrigger } from "./handlers/triggers/get-trigger.ts";
 import { listPolls } from "./handlers/triggers/list-polls.ts";
 import { listTenantTriggers } from "./handlers/triggers/list-tenant-triggers.ts";
@@ -240,6 +240,9 @@ export const handlers: Handlers<Routes> = {
   resumeTrigger,
   runTriggerNow,
   backfillTrigger,
+  listBackfills,
+  getBackfill,
+  abortBackfill,
   previewTrigger,
   previewSchedule,
   listPolls,

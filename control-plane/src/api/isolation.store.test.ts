@@ -51,7 +51,7 @@ beforeAll(async () => {
   const ended = await victim.client.post(`/v1/workflows/${manual.text("id")}/executions`, { input: { secret: "victim" } });
   await victim.client.post(`/v1/executions/${ended.text("executionId")}/cancel`);
   const dryRerun = await victim.client.post(`/v1/executions/${ended.text("executionId")}/dry-rerun`, {});
-  ids = { dryRerunId: dryRerun.text("id"), outageId, bulkOperationId: bulk.text("id"), credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), nodeId: "greet", number: "1", triggerId: published.text("triggers", 0, "id"), key: "uid:1", executionId: started.text("executionId"), fileId: file.file.fileId };
+  ids = { backfillId: uuidV7.next(), dryRerunId: dryRerun.text("id"), outageId, bulkOperationId: bulk.text("id"), credentialId: credential.text("id"), tenantId: victim.id, workflowId: manual.text("id"), nodeId: "greet", number: "1", triggerId: published.text("triggers", 0, "id"), key: "uid:1", executionId: started.text("executionId"), fileId: file.file.fileId };
 });
 afterAll(() => api.stop());
 

@@ -12,6 +12,7 @@ import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import express from "express";
+import { BackfillWorker } from "../operations/backfill-worker.ts";
 import { BulkWorker } from "../operations/bulk-worker.ts";
 import { UsageRoller } from "../usage/usage-roller.ts";
 import { eraseSignals } from "../operations/off-boarding/erase-signals.ts";
@@ -89,6 +90,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
     eraseSignals: (tenantId) => eraseSignals(redis, config.FLUXO_REDIS_PREFIX, tenantId),
   });
   const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
+  const backfillWorker = new BackfillWorker({ system: db, app: tenants, tenantDb, owner, clock: systemClock, ids: uuidV7, logger });
   const usageRoller = new UsageRoller({ db, clock: systemClock, logger, metrics });
   const box = createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS);
   const rolloutWorker = new RolloutWorker({ system: db, tenantDb, owner, clock: systemClock, ids: uuidV7, randomBytes, box, logger });
@@ -96,6 +98,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("bulk operations", () => bulkWorker.stop());
+  lifecycle.onStop("backfills", () => backfillWorker.stop());
   lifecycle.onStop("usage", () => usageRoller.stop());
   lifecycle.onStop("off-boardings", () => offBoardingWorker.stop());
   lifecycle.onStop("rollouts", () => rolloutWorker.stop());
@@ -120,6 +123,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   sweeper.start();
   listener.start();
   bulkWorker.start();
+  backfillWorker.start();
   usageRoller.start();
   offBoardingWorker.start();
   rolloutWorker.start();

@@ -3,6 +3,7 @@ import { agenciesRoutes } from "./agencies.ts";
 import { agencyRoutes } from "./agency.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { auditRoutes } from "./audit.ts";
+import { backfillRoutes } from "./backfills.ts";
 import { bulkOperationRoutes } from "./bulk-operations.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { executionRoutes } from "./executions.ts";
@@ -48,6 +49,7 @@ export const ROUTES = {
   ...triggerRoutes,
   ...hookTestRoutes,
   ...triggerStateRoutes,
+  ...backfillRoutes,
   ...occurrenceRoutes,
   ...credentialRoutes,
   ...executionRoutes,

@@ -95,15 +95,6 @@ const runSchema = z
   })
   .meta({ id: "TriggeredNow", description: "What was started." });
 
-const backfillSchema = z
-  .strictObject({
-    started: z.int().meta({ description: "Executions that this request made.", example: 24 }),
-    duplicate: z.int().meta({ description: "Instants that an earlier backfill started.", example: 0 }),
-    skipped: z.int().meta({ description: "Instants that had an execution, or are yet to be decided.", example: 3 }),
-    nextFrom: instantSchema("Where the next request has to go on; null when the range is done.").nullable(),
-  })
-  .meta({ id: "Backfilled", description: "What became of the instants of the range." });
-
 const params = z.strictObject({ triggerId: idSchema("The trigger.") });
 const timeQuery = { from: givenInstantSchema("At this instant or later.").optional(), to: givenInstantSchema("Before this instant.").optional() };
 
@@ -181,27 +172,6 @@ export const triggerStateRoutes = {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: runSchema },
       202: { description: "The execution is queued, or the source is looked at.", body: runSchema },
     },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
-  }),
-  backfillTrigger: defineRoute({
-    operationId: "backfillTrigger",
-    method: "post",
-    path: "/v1/triggers/{triggerId}/backfill",
-    tag,
-    summary: "Start the instants of a range",
-    description:
-      "Every past instant of the schedule in the range that has no execution gets one, once for ever. They are queued and start as the tenant's concurrency allows. Overlap and misfire policies do not apply.",
-    scope: "executions:write",
-    subject: "tenant",
-    params,
-    body: z
-      .strictObject({
-        from: givenInstantSchema("The first instant."),
-        to: givenInstantSchema("Instants before this one; it must not be in the future."),
-        max: z.int().min(1).max(1_000).default(1_000).meta({ description: "Instants that this request looks at, at most.", example: 1_000 }),
-      })
-      .meta({ id: "Backfill", description: "The range." }),
-    responses: { 202: { description: "The executions are queued.", body: backfillSchema } },
     problems: ["NOT_FOUND", "STATE_CONFLICT"],
   }),
   previewTrigger: defineRoute({

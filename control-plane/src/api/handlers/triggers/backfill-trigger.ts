@@ -1,53 +1,79 @@
+import type { backfillSchema } from "@fluxo/contracts/http/backfills";
 import type { Routes } from "@fluxo/contracts/http/routes";
-import { localTimeOf, timeZoneOf } from "@fluxo/core/schedule/preview";
-import type { MissingReason } from "@fluxo/core/schedule/why";
-import { intake, type IntakeItem } from "@fluxo/prisma/executions/intake";
+import { RequestError } from "@fluxo/core/errors/request-error";
+import { abortBackfill as abort, countRunningBackfills, createBackfill, findBackfill, listBackfills as findBackfills, type BackfillRecord } from "@fluxo/prisma/repositories/backfills";
+import type { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
-import type { ApiServices } from "../../services.ts";
-import { requireSource, ruleOf, type SourceTrigger } from "./find-watched.ts";
-import { decideInstants, type DecidedInstant } from "./schedule-instants.ts";
+import { notFound } from "../not-found.ts";
+import { idOfPageToken, toIdPage } from "../pages.ts";
+import { requireSource, requireTrigger, ruleOf } from "./find-watched.ts";
 
-/** Executions that one statement queues. */
-const CHUNK = 100;
-/** These the dispatcher may still start. */
-const OPEN: ReadonlySet<MissingReason> = new Set(["NOT_DUE_YET", "PENDING", "BUFFERED"]);
+/** Backfills of one tenant that run at one time. */
+const RUNNING_MAX = 10;
 
 /** POST /v1/triggers/{triggerId}/backfill */
-export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ access, params, body }, services) => {
+export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ access, params, body }, { tenantDb, ids, clock }) => {
   const { tenantId } = access;
-  const now = services.clock.now();
+  const now = clock.now();
   const [from, to] = [new Date(body.from), new Date(body.to)];
   if (to.getTime() > now.getTime()) throw invalid([{ path: "/body/to", code: "invalid_value", message: "must not be in the future" }]);
   if (from.getTime() >= to.getTime()) throw invalid([{ path: "/body/from", code: "invalid_value", message: "must be before `to`" }]);
-  const { trigger, decided } = await services.tenantDb.withTenant(tenantId, async (db) => {
-    const found = await requireSource(db, tenantId, params.triggerId);
-    return { trigger: found, decided: await decideInstants(db, tenantId, found, { from, to, limit: body.max }, now) };
+  const backfill = await tenantDb.withTenant(tenantId, async (db) => {
+    const trigger = await requireSource(db, tenantId, params.triggerId);
+    ruleOf(trigger);
+    if ((await countRunningBackfills(db, tenantId)) >= RUNNING_MAX) throw new RequestError("STATE_CONFLICT", { detail: `The tenant has ${RUNNING_MAX} backfills that run; wait for one, or abort one.` });
+    return createBackfill(db, tenantId, { id: ids.next(), triggerId: trigger.id, fromAt: from, toAt: to, pacePerMinute: body.pacePerMinute }, now);
   });
-  const open = decided.instants.filter(isOpen);
-  const { started, duplicate } = await queue(tenantId, trigger, open.map(({ at }) => at), services);
-  return { status: 202, body: { started, duplicate, skipped: decided.instants.length - open.length, nextFrom: decided.nextFrom?.toISOString() ?? null } };
+  return { status: 202, headers: { Location: `/v1/triggers/${backfill.triggerId}/backfills/${backfill.id}` }, body: toAnswer(backfill) };
 };
 
-/** Whether an instant has no execution and will not get one by itself. */
-function isOpen(instant: DecidedInstant): boolean {
-  return instant.occurrence === undefined ? !OPEN.has(instant.reason) : instant.occurrence.reason !== "ACCEPTED";
-}
+/** GET /v1/triggers/{triggerId}/backfills */
+export const listBackfills: Handler<Routes["listBackfills"]> = async ({ access, params, query }, { tenantDb }) => {
+  const { tenantId } = access;
+  const beforeId = idOfPageToken(query.pageToken);
+  const page = await tenantDb.withTenant(tenantId, async (db) => {
+    await requireTrigger(db, tenantId, params.triggerId);
+    return findBackfills(db, tenantId, params.triggerId, query.limit, beforeId);
+  });
+  return { status: 200, body: toIdPage(page, toAnswer) };
+};
 
-/** Queues in chunks, so that no statement is long; the relay and the tenant's slots pace the start. */
-async function queue(tenantId: string, trigger: SourceTrigger, instants: readonly Date[], services: ApiServices): Promise<{ readonly started: number; readonly duplicate: number }> {
-  let started = 0;
-  for (let at = 0; at < instants.length; at += CHUNK) {
-    const items = instants.slice(at, at + CHUNK).map((instant) => itemOf(tenantId, trigger, instant, services));
-    const results = await intake(services.pool, items);
-    started += results.filter(({ outcome }) => outcome === "accepted").length;
-  }
-  return { started, duplicate: instants.length - started };
-}
+/** GET /v1/triggers/{triggerId}/backfills/{backfillId} */
+export const getBackfill: Handler<Routes["getBackfill"]> = async ({ access, params }, { tenantDb }) => {
+  const { tenantId } = access;
+  const backfill = await tenantDb.withTenant(tenantId, (db) => findBackfill(db, tenantId, params.triggerId, params.backfillId));
+  if (backfill === undefined) throw notFound("backfill");
+  return { status: 200, body: toAnswer(backfill) };
+};
 
-function itemOf(tenantId: string, trigger: SourceTrigger, at: Date, { ids, clock }: ApiServices): IntakeItem {
-  const scheduledAt = at.toISOString();
-  const timeZone = timeZoneOf(ruleOf(trigger).recurrence);
-  const input = { scheduledAt, localTime: localTimeOf(at, timeZone), timeZone, lateMs: clock.now().getTime() - at.getTime(), missed: 0, backfill: true };
-  return { tenantId, triggerId: trigger.id, occurrenceKey: `backfill:${scheduledAt}`, executionId: ids.next(), input, payloadId: ids.next(), occurredAt: at };
+/** POST /v1/triggers/{triggerId}/backfills/{backfillId}/abort */
+export const abortBackfill: Handler<Routes["abortBackfill"]> = async ({ access, params }, { tenantDb, clock }) => {
+  const { tenantId } = access;
+  const backfill = await tenantDb.withTenant(tenantId, async (db) => {
+    if ((await findBackfill(db, tenantId, params.triggerId, params.backfillId)) === undefined) throw notFound("backfill");
+    await abort(db, tenantId, params.backfillId, "REQUESTED", clock.now());
+    return findBackfill(db, tenantId, params.triggerId, params.backfillId);
+  });
+  if (backfill === undefined) throw notFound("backfill");
+  if (backfill.status === "DONE") throw new RequestError("STATE_CONFLICT", { detail: "The backfill is DONE." });
+  return { status: 200, body: toAnswer(backfill) };
+};
+
+function toAnswer({ id, triggerId, fromAt, toAt, nextFrom, createdAt, completedAt, pacePerMinute, status, abortReason, started, duplicate, skipped }: BackfillRecord): z.output<typeof backfillSchema> {
+  return {
+    id,
+    triggerId,
+    from: fromAt.toISOString(),
+    to: toAt.toISOString(),
+    nextFrom: nextFrom.toISOString(),
+    pacePerMinute,
+    status,
+    abortReason,
+    started,
+    duplicate,
+    skipped,
+    createdAt: createdAt.toISOString(),
+    completedAt: completedAt?.toISOString() ?? null,
+  };
 }

@@ -1,8 +1,11 @@
 import { claimTriggers, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { commitDispatch, type DispatchOutcome } from "@fluxo/prisma/dispatch/commit";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { systemClock } from "@fluxo/runtime/clock";
+import { createLogger } from "@fluxo/runtime/logger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualGraph } from "../../testing/graphs.ts";
+import { BackfillWorker } from "../../../operations/backfill-worker.ts";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 
 const MINUTE_MS = 60_000;
@@ -19,6 +22,20 @@ beforeAll(async () => {
   tenant = await api.createTestTenant(agency, "Bakery");
 });
 afterAll(() => api.stop());
+
+/** As the relay's process works on them. */
+let backfills: BackfillWorker;
+beforeAll(() => {
+  backfills = new BackfillWorker({ system: api.system, app: api.pool, tenantDb: api.tenantDb, owner: "test", clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) });
+});
+
+/** Turns of backfills until one has a status. */
+async function rounds(path: string, status: string): Promise<void> {
+  await expect.poll(async () => {
+    await backfills.tick();
+    return (await tenant.client.get(path)).at("status");
+  }, { timeout: 20_000 }).toBe(status);
+}
 
 interface Source {
   readonly workflowId: string;
@@ -225,13 +242,38 @@ describe("operations of a schedule", () => {
     });
     // Before the trigger, and decided without an occurrence: 0, 3, 4, 5; skipped: 2; accepted: 1; not decided yet: from 6 on.
     const range = { from: plus(since, -2).toISOString(), to: plus(since, 8).toISOString() };
-    expect((await tenant.client.post(`${source.path}/backfill`, { ...range, max: 4 })).body).toEqual({ started: 3, duplicate: 0, skipped: 1, nextFrom: plus(since, 2).toISOString() });
-    expect((await tenant.client.post(`${source.path}/backfill`, range)).body).toEqual({ started: 4, duplicate: 3, skipped: 3, nextFrom: null });
-    expect((await tenant.client.post(`${source.path}/backfill`, range)).body).toEqual({ started: 0, duplicate: 7, skipped: 3, nextFrom: null });
+    const begun = await tenant.client.post(`${source.path}/backfill`, { ...range, pacePerMinute: 6_000 });
+    expect([begun.status, begun.at("status"), begun.at("started"), begun.at("pacePerMinute")]).toEqual([202, "RUNNING", 0, 6_000]);
+    const path = `${source.path}/backfills/${begun.text("id")}`;
+    await rounds(path, "DONE");
+    expect((await tenant.client.get(path)).body).toMatchObject({ status: "DONE", started: 7, duplicate: 0, skipped: 3, nextFrom: range.to, abortReason: null });
+    const again = await tenant.client.post(`${source.path}/backfill`, { ...range, pacePerMinute: 6_000 });
+    await rounds(`${source.path}/backfills/${again.text("id")}`, "DONE");
+    expect((await tenant.client.get(`${source.path}/backfills?limit=1`)).at("data")).toMatchObject([{ id: again.text("id"), started: 0, duplicate: 7, skipped: 3 }]);
     const executions = (await tenant.client.get(`/v1/executions?triggerId=${source.triggerId}&limit=100`)).at("data") as unknown[];
     expect(executions).toHaveLength(8);
+    expect((await tenant.client.post(`${path}/abort`)).status).toBe(409);
     const future = await tenant.client.post(`${source.path}/backfill`, { from: range.from, to: LATER.toISOString() });
     expect([future.status, future.at("issues", 0, "path")]).toEqual([400, "/body/to"]);
+  });
+
+  test("a backfill can be aborted; what it started goes on, and no more than ten of a tenant run at one time", async () => {
+    const source = await publish(EVERY_MINUTE);
+    const since = await winded(source, 10);
+    const range = { from: plus(since, -1_000).toISOString(), to: since.toISOString() };
+    const begun = await tenant.client.post(`${source.path}/backfill`, range);
+    const path = `${source.path}/backfills/${begun.text("id")}`;
+    await backfills.tick();
+    const aborted = await tenant.client.post(`${path}/abort`);
+    expect([aborted.status, aborted.at("status"), aborted.at("abortReason"), aborted.at("started")]).toEqual([200, "ABORTED", "REQUESTED", 1]);
+    await sql("UPDATE backfills SET next_at = clock_timestamp() - interval '1 hour'");
+    await backfills.tick();
+    expect((await tenant.client.get(path)).at("started")).toBe(1);
+    const all = await Promise.all(Array.from({ length: 11 }, () => tenant.client.post(`${source.path}/backfill`, range)));
+    expect(all.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
+    const over = await tenant.client.post(`${source.path}/backfill`, range);
+    expect([over.status, over.at("code")]).toEqual([409, "STATE_CONFLICT"]);
+    await sql("UPDATE backfills SET status = 'ABORTED', abort_reason = 'REQUESTED', completed_at = clock_timestamp() WHERE status = 'RUNNING'");
   });
 
   test("previews saved and unsaved schedules across a change of the clock", async () => {

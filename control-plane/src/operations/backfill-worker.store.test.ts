@@ -1,0 +1,126 @@
+import { createPool } from "@fluxo/prisma/database/pool";
+import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
+import { claimBackfills, workBackfill } from "@fluxo/prisma/executions/backfills";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import { createBackfill } from "@fluxo/prisma/repositories/backfills";
+import { addSource, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { systemClock } from "@fluxo/runtime/clock";
+import { createLogger } from "@fluxo/runtime/logger";
+import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { BackfillWorker } from "./backfill-worker.ts";
+
+const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
+const MINUTE_MS = 60_000;
+const FROM = new Date("2026-01-05T08:00:00.000Z");
+
+let database: TestDatabase;
+let owner: pg.Pool;
+let app: pg.Pool;
+let system: pg.Pool;
+let tenantDb: TenantDb;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
+  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
+  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
+  tenantDb = createTenantDb(app);
+});
+afterEach(async () => {
+  await owner.query("TRUNCATE backfills, outbox, occurrences, executions CASCADE");
+});
+afterAll(async () => {
+  await tenantDb.close();
+  await Promise.all([owner.end(), app.end(), system.end()]);
+  await database.drop();
+});
+
+const worker = (name = "a"): BackfillWorker => new BackfillWorker({ system, app, tenantDb, owner: name, clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) });
+
+/** A backfill of so many minutes of a schedule that has an instant in each. */
+async function backfill(minutes: number, pacePerMinute: number, known?: SeededWorkflow): Promise<{ readonly workflow: SeededWorkflow; readonly triggerId: string; readonly id: string }> {
+  const workflow = known ?? (await seedWorkflow(owner, GRAPH));
+  const triggerId = await addSource(owner, workflow, "schedule", { when: { kind: "interval", everySeconds: 60, anchor: "1970-01-01T00:00:00Z" }, overlap: "allow", misfire: "latest" });
+  const id = uuidV7.next();
+  await tenantDb.withTenant(workflow.tenantId, (db) => createBackfill(db, workflow.tenantId, { id, triggerId, fromAt: FROM, toAt: new Date(FROM.getTime() + minutes * MINUTE_MS), pacePerMinute }, new Date(Date.now() - 10_000)));
+  return { workflow, triggerId, id };
+}
+
+async function progress(id: string): Promise<Record<string, unknown>> {
+  return (await owner.query("SELECT status, abort_reason, started, duplicate, skipped, extract(epoch FROM next_from - from_at)::int / 60 AS minutes FROM backfills WHERE id = $1", [id])).rows[0];
+}
+
+/** As if so much time had passed. */
+const pass = (ms: number): Promise<unknown> => owner.query("UPDATE backfills SET next_at = next_at - make_interval(secs => $1), lease_until = lease_until - make_interval(secs => $1)", [ms / 1_000]);
+
+test("keeps its pace: what was not used is saved up for a second, and every instant starts once", async () => {
+  const { id, triggerId } = await backfill(5, 60);
+  expect([await worker().tick(), await worker().tick()]).toEqual([1, 0]);
+  expect(await progress(id)).toMatchObject({ status: "RUNNING", started: 2, minutes: 2 });
+  await pass(3_600_000);
+  await worker().tick();
+  expect(await progress(id)).toMatchObject({ started: 4, minutes: 4 });
+  await pass(1_000);
+  await worker().tick();
+  expect(await progress(id)).toEqual({ status: "DONE", abort_reason: null, started: 5, duplicate: 0, skipped: 0, minutes: 5 });
+  const { rows } = await owner.query("SELECT input ->> 'scheduledAt' AS at, (input ->> 'backfill')::boolean AS backfill FROM executions WHERE trigger_id = $1 ORDER BY id", [triggerId]);
+  expect(rows).toEqual(Array.from({ length: 5 }, (_, n) => ({ at: new Date(FROM.getTime() + n * MINUTE_MS).toISOString(), backfill: true })));
+});
+
+test("a long range comes in turns of fifty, and waits while the tenant's queue is long, so that what is due meanwhile is not behind it", async () => {
+  const { id, workflow } = await backfill(1_000, 6_000);
+  await worker().tick();
+  expect(await progress(id)).toMatchObject({ started: 50, minutes: 50 });
+  await pass(60_000);
+  await worker().tick();
+  expect(await progress(id)).toMatchObject({ started: 50, status: "RUNNING" });
+  // Half of the queue is done; an occurrence of the present is in front of what the backfill starts from now on.
+  await owner.query("DELETE FROM outbox");
+  await owner.query("DELETE FROM executions WHERE id IN (SELECT id FROM executions ORDER BY id LIMIT 30)");
+  const [live = ""] = await queueExecutions(app, workflow, [{ live: true }]);
+  await pass(60_000);
+  await worker().tick();
+  expect(await progress(id)).toMatchObject({ started: 50 + 29 });
+  expect((await owner.query("SELECT count(*)::int AS n FROM executions WHERE id < $1", [live])).rows).toEqual([{ n: 20 }]);
+});
+
+test("one tenant's long backfills do not keep another tenant's waiting", async () => {
+  const loud = await seedWorkflow(owner, GRAPH);
+  for (let count = 0; count < 4; count += 1) await backfill(500, 6_000, loud);
+  const quiet = await backfill(3, 6_000);
+  await worker().tick();
+  expect(await progress(quiet.id)).toMatchObject({ status: "DONE", started: 3 });
+});
+
+test("a worker that dies in the middle of a turn leaves nothing half done; a late one is fenced; several share the work", async () => {
+  const { id, triggerId } = await backfill(120, 6_000);
+  const [dying] = await claimBackfills(system, "dying", 30_000, 10);
+  if (dying === undefined) throw new Error("Nothing was claimed.");
+  const item = { tenantId: dying.tenantId, triggerId, occurrenceKey: "backfill:x", executionId: uuidV7.next(), input: {}, payloadId: uuidV7.next(), occurredAt: FROM };
+  const only = new pg.Pool({ connectionString: database.appUrl, max: 1 });
+  await only.query("BEGIN");
+  expect(await workBackfill(only, "dying", dying, [{ at: FROM, item }], undefined, 50)).toEqual({ started: 1, status: "DONE" });
+  await only.end();
+  expect(await progress(id)).toMatchObject({ status: "RUNNING", started: 0 });
+  expect(await worker().tick()).toBe(0);
+  await pass(60_000);
+  for (let round = 0; round < 20 && (await progress(id))["status"] === "RUNNING"; round += 1) {
+    await owner.query("DELETE FROM outbox");
+    await owner.query("UPDATE executions SET status = 'CANCELED', completed_at = now() WHERE status = 'QUEUED'");
+    await pass(60_000);
+    await Promise.all([worker("a").tick(), worker("b").tick(), worker("c").tick()]);
+  }
+  expect(await workBackfill(app, "dying", dying, [{ at: FROM, item }], undefined, 50)).toBeUndefined();
+  expect(await progress(id)).toMatchObject({ status: "DONE", started: 120, duplicate: 0 });
+  expect((await owner.query("SELECT count(*)::int AS n, count(DISTINCT occurrence_key)::int AS keys FROM executions WHERE trigger_id = $1", [triggerId])).rows).toEqual([{ n: 120, keys: 120 }]);
+});
+
+test("a trigger that is off, or is no schedule any more, ends its backfill with a reason", async () => {
+  const [off, other] = [await backfill(5, 60), await backfill(5, 60)];
+  await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [off.triggerId]);
+  await owner.query("UPDATE triggers SET kind = 'rss' WHERE id = $1", [other.triggerId]);
+  await worker().tick();
+  for (const { id } of [off, other]) expect(await progress(id)).toMatchObject({ status: "ABORTED", abort_reason: "TRIGGER_OFF", started: 0 });
+});
