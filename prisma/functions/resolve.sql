@@ -1,15 +1,25 @@
 -- Resolution of random tokens to their tenant: the only reads that cross tenants on behalf of the tenant role.
 -- SECURITY DEFINER as fluxo_system, whose policies cover just the tables named here.
-CREATE OR REPLACE FUNCTION fluxo_resolve_hook(p_token text)
-RETURNS TABLE (tenant_id uuid, trigger_id uuid, workflow_id uuid, config jsonb, sealed_secret bytea)
+DROP FUNCTION IF EXISTS fluxo_resolve_hook(text); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_resolve_hook(p_token text)
+RETURNS TABLE (tenant_id uuid, trigger_id uuid, workflow_id uuid, config jsonb, sealed_secret bytea, requests_per_minute int)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  SELECT t.tenant_id, t.id, t.workflow_id, t.config, t.sealed_secret
-  FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id JOIN tenants te ON te.id = t.tenant_id AND te.status <> 'OFFBOARDING'
+  SELECT t.tenant_id, t.id, t.workflow_id, t.config, t.sealed_secret, p.ingress_requests_per_minute
+  FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id JOIN tenants te ON te.id = t.tenant_id AND te.status <> 'OFFBOARDING' JOIN plans p ON p.id = te.plan_id
   WHERE t.hook_token = p_token AND t.is_enabled AND t.kind = 'webhook' AND w.published_version_id IS NOT NULL
 $$;
 ALTER FUNCTION fluxo_resolve_hook(text) OWNER TO fluxo_system;
 REVOKE ALL ON FUNCTION fluxo_resolve_hook(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_resolve_hook(text) TO fluxo_app;
+
+-- fluxo_api_requests_per_minute(tenant): what the plan of a tenant allows; null when there is no such tenant.
+CREATE OR REPLACE FUNCTION fluxo_api_requests_per_minute(p_tenant uuid) RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+  SELECT p.api_requests_per_minute FROM tenants t JOIN plans p ON p.id = t.plan_id WHERE t.id = p_tenant
+$$;
+ALTER FUNCTION fluxo_api_requests_per_minute(uuid) OWNER TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_api_requests_per_minute(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_api_requests_per_minute(uuid) TO fluxo_app;
 
 DROP FUNCTION IF EXISTS fluxo_resolve_api_key(uuid); -- CREATE OR REPLACE changes no result type
 CREATE FUNCTION fluxo_resolve_api_key(p_id uuid)

@@ -5,6 +5,7 @@ import type { Metrics } from "@fluxo/runtime/metrics";
 import express, { type Express, type Router } from "express";
 import helmet from "helmet";
 import type { Authenticator } from "./access/authenticate.ts";
+import type { RequestLimits } from "./access/request-limits.ts";
 import { handlers } from "./handlers.ts";
 import { observe } from "./http/observe.ts";
 import { problemHandler } from "./http/problem.ts";
@@ -20,6 +21,7 @@ export interface AppOptions {
   readonly pageOrigin: string;
   /** The operator's proxies, whose X-Forwarded-For is believed. */
   readonly trustedProxies: AddressRanges;
+  readonly limits: RequestLimits;
   readonly metrics: Pick<Metrics, "httpRequests" | "httpRequestDuration">;
   /** `/healthz`, `/readyz`, `/metrics`. */
   readonly health: Router;
@@ -28,7 +30,7 @@ export interface AppOptions {
 }
 
 /** The admin API as an Express application. */
-export function createApiApp({ services, authenticator, pageOrigin, trustedProxies, metrics, health, checksAnswers }: AppOptions): Express {
+export function createApiApp({ services, authenticator, pageOrigin, trustedProxies, limits, metrics, health, checksAnswers }: AppOptions): Express {
   const { clock, ids, logger, tenantDb } = services;
   const app = express();
   app.disable("x-powered-by");
@@ -37,7 +39,7 @@ export function createApiApp({ services, authenticator, pageOrigin, trustedProxi
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
   app.use(health);
-  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, checksAnswers };
+  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, limits, checksAnswers };
   app.use(routeTable(ROUTES, handlers, afterCommits(services), gate));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });

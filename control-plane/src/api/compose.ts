@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
+import { apiRequestsPerMinute } from "@fluxo/prisma/access/request-limits";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
@@ -28,6 +29,7 @@ import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
 import { JwksCache } from "../provisioning/jwks-cache.ts";
 import { openAccess, type AccessOptions } from "./access/open-access.ts";
+import { RequestLimits } from "./access/request-limits.ts";
 import { createApiApp } from "./app.ts";
 import { apiConfig, type ApiConfig } from "./config.ts";
 import { breakerCloser } from "./close-breaker.ts";
@@ -96,7 +98,8 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
   };
-  const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), metrics, health: apiHealth({ registry, lifecycle, pool, redis, logger }), checksAnswers: config.NODE_ENV === "test" });
+  const limits = new RequestLimits({ redis, clock: systemClock, logger, metrics, perMinuteOfCaller: config.API_REQUESTS_PER_MINUTE, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
+  const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), limits, metrics, health: apiHealth({ registry, lifecycle, pool, redis, logger }), checksAnswers: config.NODE_ENV === "test" });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop(
     "http",

@@ -29,6 +29,9 @@ export const apiVariables = z.object({
   API_FAILURES_PER_ADDRESS: intVariable({ min: 5, max: 100_000 }).default(60).describe("Failed authentications from one address (IPv6: one /64) in a minute; beyond it every request from there is refused until the minute is over."),
   API_FAILURES_PER_KEY: intVariable({ min: 5, max: 100_000 }).default(30).describe("Failed authentications with the id of one key in a minute; beyond it the key is refused from addresses that did not use it rightly before."),
   API_DATABASE_CONNECTIONS: intVariable({ min: 2, max: 200 }).default(10).describe("Connections of this process to PostgreSQL as fluxo_app."),
+  API_REQUESTS_PER_MINUTE: intVariable({ min: 1, max: 10_000_000 })
+    .default(12_000)
+    .describe("API requests that one key or person may send in a minute, over all processes. How many may come about one tenant its plan says."),
   API_STOP_DEADLINE_MS: intVariable({ min: 0, max: 300_000 }).default(5_000).describe("How long running requests may take to finish at shutdown."),
 });
 

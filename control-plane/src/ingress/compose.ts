@@ -20,6 +20,7 @@ import { toWebhookHook } from "./hook.ts";
 import { HookDirectory } from "./hook-directory.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { RateLimits } from "./rate-limits.ts";
+import { TenantRates } from "./tenant-rates.ts";
 import { Recorder } from "./recorder.ts";
 import { listenForResponses } from "./responses/response-listener.ts";
 import type { CaptureSample } from "./samples/receive-sample.ts";
@@ -95,7 +96,8 @@ export async function composeIngress(config: IngressConfig, logger: Logger, life
   });
   const budget = new MemoryBudget(config.INGRESS_BODY_MEMORY_MIB * MIB);
   const rateLimits = new RateLimits({ redis: commands, clock: systemClock, logger, metrics });
-  const gate = new Gate({ trustedProxies: createAddressRanges(config.INGRESS_TRUSTED_PROXIES), rateLimits, box, clock: systemClock });
+  const tenantRates = new TenantRates({ redis: commands, clock: systemClock, logger, metrics });
+  const gate = new Gate({ trustedProxies: createAddressRanges(config.INGRESS_TRUSTED_PROXIES), rateLimits, tenantRates, box, clock: systemClock });
   const capture: CaptureSample = (sample) => captureSample(db, sample);
   const app = createIngressApp({ hooks, recorder, waitingRoom, budget, gate, capture, ids: uuidV7, clock: systemClock, health, logger, metrics });
   const server = await listen(app, { host: config.HOST, port: config.PORT });

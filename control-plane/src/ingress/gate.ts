@@ -7,16 +7,18 @@ import { openProbe, PROBE_HEADER } from "../probe/probe.ts";
 import { headerValue } from "./headers.ts";
 import type { WebhookHook } from "./hook.ts";
 import type { RateLimits } from "./rate-limits.ts";
+import type { TenantRates } from "./tenant-rates.ts";
 
 export interface GateOptions {
   /** The operator's proxies, whose X-Forwarded-For is believed. */
   readonly trustedProxies: AddressRanges;
   readonly rateLimits: RateLimits;
+  readonly tenantRates: TenantRates;
   readonly box: SecretBox;
   readonly clock: Clock;
 }
 
-/** What a hook asks of a request before anybody looks at its body. It costs nothing for hooks that ask for nothing. */
+/** What a hook and its tenant's plan ask of a request before anybody looks at its body. */
 export class Gate {
   readonly #options: GateOptions;
 
@@ -25,11 +27,12 @@ export class Gate {
   }
 
   /** @throws RequestError HOOK_ADDRESS_REFUSED, RATE_LIMITED */
-  async pass(request: IncomingMessage, { triggerId, allowedAddresses, rateLimit }: WebhookHook): Promise<void> {
+  async pass(request: IncomingMessage, { tenantId, triggerId, allowedAddresses, rateLimit, tenantPerMinute }: WebhookHook): Promise<void> {
     if (allowedAddresses !== undefined) {
       const address = clientAddressOf(request.socket.remoteAddress, headerValue(request.headers, "x-forwarded-for"), this.#options.trustedProxies);
       if (address === undefined || !allowedAddresses.has(address)) throw new RequestError("HOOK_ADDRESS_REFUSED");
     }
+    await this.#options.tenantRates.take(tenantId, tenantPerMinute);
     if (rateLimit !== undefined) await this.#options.rateLimits.take(triggerId, rateLimit);
   }
 

@@ -27,6 +27,8 @@ export interface WebhookHook {
   /** Who may call; undefined: everybody. */
   readonly allowedAddresses: AddressRanges | undefined;
   readonly rateLimit: HookRateLimit | undefined;
+  /** Of all hooks of the tenant together. */
+  readonly tenantPerMinute: number;
   readonly filter: TriggerFilter | undefined;
 }
 
@@ -40,17 +42,18 @@ export type HookDefectReport = (defect: { readonly tenantId: string; readonly tr
  * it never becomes an open one.
  */
 export function toWebhookHook(hook: Hook, box: SecretBox, report: HookDefectReport): WebhookHook {
-  const { tenantId, triggerId } = hook;
+  const { tenantId, triggerId, requestsPerMinute: tenantPerMinute } = hook;
   const parsed = catalog["trigger.webhook"].params.safeParse(hook.config);
   if (!parsed.success) {
     report({ tenantId, triggerId, err: parsed.error });
-    return { tenantId, triggerId, methods: ALL_METHODS, ...BROKEN, deliveryIdHeader: undefined, response: { mode: "immediate" }, ...UNBOUND };
+    return { tenantId, triggerId, tenantPerMinute, methods: ALL_METHODS, ...BROKEN, deliveryIdHeader: undefined, response: { mode: "immediate" }, ...UNBOUND };
   }
   const { methods, authentication, deliveryIdHeader, response, allowedAddresses, rateLimit, filter } = parsed.data;
   const { authenticate, provider } = openAuthentication(hook, authentication, box, report);
   return {
     tenantId,
     triggerId,
+    tenantPerMinute,
     methods: new Set(methods),
     authenticate,
     provider,

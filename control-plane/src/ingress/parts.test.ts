@@ -33,7 +33,7 @@ describe("the occurrence key", () => {
 });
 
 describe("the hook directory", () => {
-  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, provider: { secretHeaders: new Set() }, response: { mode: "immediate" }, allowedAddresses: undefined, rateLimit: undefined, filter: undefined };
+  const hook: WebhookHook = { tenantId: "t", triggerId: "h", methods: new Set(), authenticate: () => undefined, deliveryIdHeader: undefined, provider: { secretHeaders: new Set() }, response: { mode: "immediate" }, allowedAddresses: undefined, rateLimit: undefined, tenantPerMinute: 1_000, filter: undefined };
   const token = (index: number): string => String(index).padStart(32, "0");
 
   function setUp(answer: (token: string) => Promise<WebhookHook | undefined> = () => Promise.resolve(hook)) {

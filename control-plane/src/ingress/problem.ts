@@ -3,6 +3,7 @@ import type { Problem } from "@fluxo/contracts/http/problem";
 import { ERROR_CODES } from "@fluxo/core/errors/codes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Challenge } from "./providers/provider.ts";
+import { RateLimitedError } from "../rate-limits/fields.ts";
 import { ExecutionEndedError } from "./responses/answer.ts";
 
 /** The method is not one that the hook accepts; the answer's `Allow` names those that are. */
@@ -37,6 +38,7 @@ export function sendChallenge(response: ServerResponse, { contentType, body }: C
 export function sendProblem(response: ServerResponse, error: RequestError, requestId: string): void {
   if (error instanceof HookMethodError) response.setHeader("allow", error.allow);
   if (error instanceof UnreadBodyError) response.setHeader("connection", "close");
+  if (error instanceof RateLimitedError) for (const [name, value] of Object.entries(error.fields)) response.setHeader(name, value);
   if (error.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(error.retryAfterSeconds));
   const problem = {
     type: `urn:fluxo:error:${error.code}`,

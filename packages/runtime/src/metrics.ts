@@ -40,6 +40,8 @@ export const METRICS = {
   ingressDuplicates: { kind: "counter", name: "fluxo_ingress_duplicates_total", help: "Hook requests answered with the execution that their key already had.", labels: [] },
   ingressFiltered: { kind: "counter", name: "fluxo_ingress_filtered_total", help: "Hook requests that their trigger's filter lets nothing start from.", labels: [] },
   hookLimitsUncounted: { kind: "counter", name: "fluxo_hook_limits_uncounted_total", help: "Hook requests taken without being counted against their rate limit, because Redis did not answer.", labels: [] },
+  ingressLimitsUncounted: { kind: "counter", name: "fluxo_ingress_limits_uncounted_total", help: "Hook requests taken without being counted against the rate limit of their tenant, because Redis did not answer.", labels: [] },
+  apiLimitsUncounted: { kind: "counter", name: "fluxo_api_limits_uncounted_total", help: "API requests counted against their rate limits by one process alone, because Redis did not answer.", labels: [] },
   ingressRefused: { kind: "counter", name: "fluxo_ingress_refused_total", help: "Hook requests refused, by error code.", labels: ["code"] },
   intakeBatchSize: { kind: "histogram", name: "fluxo_intake_batch_size", help: "Occurrences written by one intake transaction.", labels: [], buckets: BATCH_ITEMS },
   hookWaiters: { kind: "gauge", name: "fluxo_hook_waiters", help: "Callers of synchronous webhooks that wait for their execution now.", labels: [] },

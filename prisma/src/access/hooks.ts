@@ -9,6 +9,8 @@ export interface Hook {
   /** Parameters of the trigger node. */
   readonly config: Json;
   readonly sealedSecret: Uint8Array | null;
+  /** Requests in a minute that the plan allows for all hooks of the tenant. */
+  readonly requestsPerMinute: number;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface Hook {
  * @returns undefined when no enabled webhook of a published workflow has the token
  */
 export async function resolveHook(db: pg.Pool, token: string): Promise<Hook | undefined> {
-  const { rows } = await db.query<{ tenant_id: string; trigger_id: string; workflow_id: string; config: Json; sealed_secret: Uint8Array | null }>({
+  const { rows } = await db.query<{ tenant_id: string; trigger_id: string; workflow_id: string; config: Json; sealed_secret: Uint8Array | null; requests_per_minute: number }>({
     name: "fluxo_resolve_hook",
     text: "SELECT * FROM fluxo_resolve_hook($1)",
     values: [token],
@@ -24,5 +26,5 @@ export async function resolveHook(db: pg.Pool, token: string): Promise<Hook | un
   const row = rows[0];
   return row === undefined
     ? undefined
-    : { tenantId: row.tenant_id, triggerId: row.trigger_id, workflowId: row.workflow_id, config: row.config, sealedSecret: row.sealed_secret };
+    : { tenantId: row.tenant_id, triggerId: row.trigger_id, workflowId: row.workflow_id, config: row.config, sealedSecret: row.sealed_secret, requestsPerMinute: row.requests_per_minute };
 }

@@ -100,6 +100,7 @@ function guardOf({ scope, subject }: RouteDefinition): string {
 function successes(route: RouteDefinition, hasReader: boolean): ZodOpenApiResponsesObject {
   const always = {
     "X-Request-Id": "The id of the request.",
+    ...(route.scope === "public" ? {} : { RateLimit: "What is left of each limit, and when it begins again.", "RateLimit-Policy": "The limits." }),
     ...(keepsAnswers(route) ? { "Idempotency-Replayed": "`true` when this is the answer that an earlier request with the key got." } : {}),
     ...(isTagged(route) || hasReader ? { ETag: "The entity tag of the resource as it is now." } : {}),
   };
@@ -131,7 +132,7 @@ function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiRespons
     ...(hasReader ? (["PRECONDITION_FAILED"] as const) : []),
     ...(route.subject === "tenant" ? (["TENANT_REQUIRED", "NOT_FOUND"] as const) : []),
     ...(route.subject === "tenants" ? (["NOT_FOUND"] as const) : []),
-    ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "UNAVAILABLE"] as const)),
+    ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "RATE_LIMITED", "UNAVAILABLE"] as const)),
     ...(route.scope === "public" || (route.scope === "authenticated" && route.subject === "caller") ? [] : (["SCOPE_MISSING"] as const)),
     ...route.problems,
     "INTERNAL",

@@ -4,6 +4,7 @@ import type { Problem } from "@fluxo/contracts/http/problem";
 import { isStoreUnavailable } from "@fluxo/prisma/repositories/unavailable";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { ErrorRequestHandler } from "express";
+import { RateLimitedError } from "../../rate-limits/fields.ts";
 import { requestIdOf } from "./request-id.ts";
 
 const RETRY_AFTER_SECONDS = 2;
@@ -19,6 +20,7 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       return;
     }
     if (known.code === "UNAUTHENTICATED") response.set("WWW-Authenticate", 'Bearer realm="fluxo"');
+    if (known instanceof RateLimitedError) response.set(known.fields);
     if (known.retryAfterSeconds !== undefined) response.set("Retry-After", String(known.retryAfterSeconds));
     response.status(known.status).set("Cache-Control", "no-store").type("application/problem+json").send(JSON.stringify(toProblem(known, requestId)));
   };

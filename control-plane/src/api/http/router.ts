@@ -20,6 +20,8 @@ import { entityTagOf, isKnownTo, TAG_LIST } from "./entity-tags.ts";
 import { operate, type Conditions, type Operation } from "./operate.ts";
 import { requestIdOf } from "./request-id.ts";
 import { onlyFields, readFields } from "./sparse.ts";
+import type { RequestLimits } from "../access/request-limits.ts";
+import { rateLimitFields } from "../../rate-limits/fields.ts";
 import type { TenantScope } from "./tenant-scope.ts";
 import { validatePart, withLists } from "./validate.ts";
 
@@ -30,6 +32,7 @@ export interface Gate {
   readonly authenticator: Authenticator;
   readonly tenants: TenantScope;
   readonly eventTokens: EventTokens;
+  readonly limits: RequestLimits;
   readonly cookies: CookieJar;
   /** Where people reach this API: what the browser calls the origin of its pages. */
   readonly pageOrigin: string;
@@ -93,7 +96,7 @@ interface CheckedRequest {
   readonly fields: ReadonlySet<string> | undefined;
 }
 
-/** Authentication, scope, tenant, then the parts of the request: each check before the next one spends anything. */
+/** Authentication, scope, tenant, rate, then the parts of the request: each check before the next one spends anything. */
 async function requestFor(operation: Operation, request: Request, response: Response, gate: Gate): Promise<CheckedRequest> {
   const { route, reader } = operation;
   const context = contextOf(request, response, gate.trustedProxies);
@@ -101,6 +104,7 @@ async function requestFor(operation: Operation, request: Request, response: Resp
   if (caller !== undefined) assertMayCall(route, caller);
   const params = validatePart(route.params, request.params, "params");
   const access = caller === undefined ? undefined : await accessFor(route, caller, request.get("fluxo-tenant"), params, gate.tenants);
+  if (access !== undefined) response.set(rateLimitFields(await gate.limits.take(access)));
   const choice = fieldsOf(route);
   const { fields: givenFields, ...ownQuery } = choice === undefined ? { ...request.query, fields: undefined } : request.query;
   const fields = choice === undefined ? undefined : readFields(choice, givenFields);

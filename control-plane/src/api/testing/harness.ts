@@ -48,6 +48,8 @@ export interface HarnessOptions {
   /** Absent: failures are not limited. */
   readonly thresholds?: FailureThresholds;
   readonly sessionIdleMs?: number;
+  /** Requests in a minute of one key or person. */
+  readonly perMinuteOfCaller?: number;
 }
 
 const UNLIMITED: FailureThresholds = { perAddress: 1_000_000, perKey: 1_000_000 };
@@ -97,9 +99,9 @@ export async function startHarness(guard: HarnessOptions = {}) {
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000 } = guard;
+  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000, perMinuteOfCaller = 60_000 } = guard;
   /** The admin API as a process runs it; called again, another process: it shares the stores and no memory. */
-  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, ...(provider === undefined ? {} : { provider }) });
+  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, ...(provider === undefined ? {} : { provider }) });
   const instance = await startAnother();
   const { url, access } = instance;
   const stop = async (): Promise<void> => {

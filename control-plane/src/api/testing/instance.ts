@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from "node:net";
 import type { AccessChange } from "@fluxo/contracts/channels/access";
+import { apiRequestsPerMinute } from "@fluxo/prisma/access/request-limits";
 import { createAddressRanges } from "@fluxo/runtime/http/client-address";
 import { listen } from "@fluxo/runtime/http-server";
 import type { Metrics } from "@fluxo/runtime/metrics";
@@ -7,6 +8,7 @@ import type { RedisClient } from "@fluxo/runtime/redis";
 import type { Router } from "express";
 import type { FailureThresholds } from "../access/failure-limits.ts";
 import { openAccess, type OpenAccess } from "../access/open-access.ts";
+import { RequestLimits } from "../access/request-limits.ts";
 import { createApiApp } from "../app.ts";
 import type { ApiServices } from "../services.ts";
 import { openSignIns } from "../sign-in/open-sign-ins.ts";
@@ -26,6 +28,7 @@ export interface InstanceOptions {
   readonly health: Router;
   readonly thresholds: FailureThresholds;
   readonly sessionIdleMs: number;
+  readonly perMinuteOfCaller: number;
   /** Absent: people cannot sign in. */
   readonly provider?: TestProvider;
 }
@@ -38,7 +41,7 @@ export interface Instance {
 }
 
 /** Starts the admin API in this process, with memory of its own and the given stores. */
-export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, provider }: InstanceOptions): Promise<Instance> {
+export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, provider }: InstanceOptions): Promise<Instance> {
   const { pool, box, clock, ids, randomBytes, logger } = services;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -55,12 +58,14 @@ export async function startInstance({ services, redis, prefix, metrics, health, 
   };
   const signIns = openSignIns(config, { pool, box, clock, ids, randomBytes });
   const announceAccess = (change: AccessChange): Promise<void> => access.changes.announce(change);
+  const limits = new RequestLimits({ redis, clock, logger, metrics, perMinuteOfCaller, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
   const app = createApiApp({
     services: { ...services, signIns, announceAccess },
     authenticator: access.authenticator,
     pageOrigin: url,
     // Tests say where they come from by X-Forwarded-For.
     trustedProxies: createAddressRanges(["127.0.0.1"]),
+    limits,
     metrics,
     health,
     checksAnswers: true,

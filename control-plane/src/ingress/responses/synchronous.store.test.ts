@@ -22,6 +22,7 @@ import { toWebhookHook } from "../hook.ts";
 import { HookDirectory } from "../hook-directory.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import { RateLimits } from "../rate-limits.ts";
+import { TenantRates } from "../tenant-rates.ts";
 import { Recorder } from "../recorder.ts";
 import type { CaptureSample } from "../samples/receive-sample.ts";
 import { listenForResponses } from "./response-listener.ts";
@@ -65,7 +66,7 @@ beforeAll(async () => {
     entriesMax: 10,
   });
   const health = healthRouter({ checks: [], isStopping: () => false, registry });
-  const gate = new Gate({ trustedProxies: createAddressRanges([]), rateLimits: new RateLimits({ ...options, redis: publisher }), box, clock: systemClock });
+  const gate = new Gate({ trustedProxies: createAddressRanges([]), rateLimits: new RateLimits({ ...options, redis: publisher }), tenantRates: new TenantRates({ ...options, redis: publisher }), box, clock: systemClock });
   const capture: CaptureSample = (sample) => captureSample(app, sample);
   const budget = new MemoryBudget(8_388_608);
   server = await listen(createIngressApp({ ...options, hooks, recorder, waitingRoom: room, gate, capture, budget, ids: uuidV7, health }), { host: "127.0.0.1", port: 0 });

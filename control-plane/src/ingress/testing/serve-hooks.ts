@@ -18,6 +18,7 @@ import { toWebhookHook } from "../hook.ts";
 import { HookDirectory } from "../hook-directory.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import { RateLimits } from "../rate-limits.ts";
+import { TenantRates } from "../tenant-rates.ts";
 import { Recorder } from "../recorder.ts";
 import { WaitingRoom } from "../responses/waiting-room.ts";
 
@@ -56,7 +57,8 @@ export async function serveHooks(options: ServeOptions): Promise<ServedHooks> {
   });
   const redis = createRedis(options.redisUrl ?? process.env["FLUXO_TEST_REDIS_URL"] ?? "", { prefix: `hooks-${randomUUID()}`, logger, role: "commands" });
   const rateLimits = new RateLimits({ redis, clock: systemClock, logger, metrics });
-  const gate = new Gate({ trustedProxies: createAddressRanges(options.trustedProxies ?? []), rateLimits, box, clock: systemClock });
+  const tenantRates = new TenantRates({ redis, clock: systemClock, logger, metrics });
+  const gate = new Gate({ trustedProxies: createAddressRanges(options.trustedProxies ?? []), rateLimits, tenantRates, box, clock: systemClock });
   const app = createIngressApp({
     ...{ hooks, recorder, waitingRoom, gate, logger, metrics, ids: uuidV7, clock: systemClock },
     budget: new MemoryBudget(8_388_608),
