@@ -1,5 +1,5 @@
 -- fluxo_bulk_matches(tenant, kind, options, filter, limit): ids of the executions that a bulk operation is about, oldest first.
--- filter: { ids } as they are, or any of { statuses, workflowId, triggerId, reason, rerunOf, from, to } as in the list of executions; then only such as the
+-- filter: { ids } as they are, or any of { statuses, workflowId, triggerId, reason, errorCode, rerunOf, from, to } as in the list of executions; then only such as the
 -- kind can act on now: a cancel those that have not ended, a rerun those that have, from the failed node those that failed or were canceled.
 CREATE OR REPLACE FUNCTION fluxo_bulk_matches(p_tenant uuid, p_kind text, p_options jsonb, p_filter jsonb, p_limit int)
 RETURNS TABLE (id uuid, place bigint)
@@ -13,7 +13,7 @@ BEGIN
     RETURN QUERY SELECT i.id::uuid, min(i.place) FROM jsonb_array_elements_text(p_filter -> 'ids') WITH ORDINALITY AS i(id, place) GROUP BY 1 ORDER BY 2 LIMIT p_limit;
     RETURN;
   END IF;
-  SELECT r.* INTO f FROM jsonb_to_record(p_filter) AS r("statuses" text[], "workflowId" uuid, "triggerId" uuid, "reason" text, "rerunOf" uuid, "from" timestamptz, "to" timestamptz);
+  SELECT r.* INTO f FROM jsonb_to_record(p_filter) AS r("statuses" text[], "workflowId" uuid, "triggerId" uuid, "reason" text, "errorCode" text, "rerunOf" uuid, "from" timestamptz, "to" timestamptz);
   RETURN QUERY
   SELECT e.id, row_number() OVER (ORDER BY e.queued_at, e.id) FROM executions e
   WHERE e.tenant_id = p_tenant
@@ -24,6 +24,7 @@ BEGIN
     AND (f."workflowId" IS NULL OR e.workflow_id = f."workflowId")
     AND (f."triggerId" IS NULL OR e.trigger_id = f."triggerId")
     AND (f."reason" IS NULL OR e.reason = f."reason")
+    AND (f."errorCode" IS NULL OR e.error_code = f."errorCode")
     AND (f."rerunOf" IS NULL OR e.rerun_of = f."rerunOf")
     AND (f."from" IS NULL OR e.queued_at >= f."from")
     AND (f."to" IS NULL OR e.queued_at < f."to")

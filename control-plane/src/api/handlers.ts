@@ -32,6 +32,7 @@ import { testCredential } from "./handlers/credentials/test-credential.ts";
 import { updateCredential } from "./handlers/credentials/update-credential.ts";
 import { cancelExecution } from "./handlers/executions/cancel-execution.ts";
 import { getExecution } from "./handlers/executions/get-execution.ts";
+import { listFailures } from "./handlers/executions/list-failures.ts";
 import { getTimeline } from "./handlers/executions/get-timeline.ts";
 import { listExecutions } from "./handlers/executions/list-executions.ts";
 import { startExecution } from "./handlers/executions/start-execution.ts";
@@ -263,6 +264,7 @@ export const handlers: Handlers<Routes> = {
   getExecution,
   getTimeline,
   cancelExecution,
+  listFailures,
   createEventToken,
   streamExecutionEvents,
   testNode,

@@ -14,6 +14,7 @@ export type BulkFilter =
       readonly workflowId?: string | undefined;
       readonly triggerId?: string | undefined;
       readonly reason?: string | undefined;
+      readonly errorCode?: string | undefined;
       readonly rerunOf?: string | undefined;
       readonly from?: string | undefined;
       readonly to?: string | undefined;

@@ -45,6 +45,7 @@ export interface ExecutionFilter {
   readonly workflowId?: string | undefined;
   readonly triggerId?: string | undefined;
   readonly reason?: string | undefined;
+  readonly errorCode?: string | undefined;
   readonly rerunOf?: string | undefined;
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
@@ -92,6 +93,7 @@ export async function listExecutions(db: ScopedDb, tenantId: string, filter: Exe
     ...(filter.workflowId === undefined ? [] : [{ workflowId: filter.workflowId }]),
     ...(filter.triggerId === undefined ? [] : [{ triggerId: filter.triggerId }]),
     ...(filter.reason === undefined ? [] : [{ reason: filter.reason }]),
+    ...(filter.errorCode === undefined ? [] : [{ errorCode: filter.errorCode }]),
     ...(filter.rerunOf === undefined ? [] : [{ rerunOf: filter.rerunOf }]),
     ...(filter.from === undefined ? [] : [{ queuedAt: { gte: filter.from } }]),
     ...(filter.to === undefined ? [] : [{ queuedAt: { lt: filter.to } }]),

@@ -47,10 +47,10 @@ export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>
 
 const JSON_VALUE = "JsonValue";
 
-/** The generator numbers each schema that contains itself. Ours are all the same one, any JSON value: it gets a name of its own. */
+/** The generator numbers each schema that contains itself. Ours are all the same one, any JSON value: it gets a name of its own, and no structure, since generators of typed clients do not take a type that is itself. */
 function withNamedJson(document: Document): Document {
   const named: Document = JSON.parse(JSON.stringify(document).replaceAll(/#\/components\/schemas\/__schema\d+/g, `#/components/schemas/${JSON_VALUE}`));
-  const schemas = Object.entries(named.components?.schemas ?? {}).map(([name, schema]) => [/^__schema\d+$/.test(name) ? JSON_VALUE : name, schema] as const);
+  const schemas = Object.entries(named.components?.schemas ?? {}).map(([name, schema]) => /^__schema\d+$/.test(name) ? ([JSON_VALUE, { description: "Any JSON value." }] as const) : ([name, schema] as const));
   return { ...named, components: { ...named.components, schemas: Object.fromEntries(schemas.toSorted(([left], [right]) => compareText(left, right))) } };
 }
 

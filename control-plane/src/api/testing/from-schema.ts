@@ -68,8 +68,12 @@ function textOf(schema: Schema): fc.Arbitrary<string> {
   if (format === "email") return fc.stringMatching(/^[a-z]{1,8}@[a-z]{1,8}\.com$/);
   if (typeof pattern === "string") {
     try {
-      const matching = fc.stringMatching(new RegExp(pattern, "u"));
-      return matching.filter((text) => text.length >= minLength && text.length <= numberOr(schema["maxLength"], 100_000));
+      // Several pieces one after the other often match as well, and are long enough where one is too short.
+      const rule = new RegExp(pattern, "u");
+      return fc.array(fc.stringMatching(rule), { minLength: 1, maxLength: 8 }).map((pieces) => {
+        const texts = pieces.map((_piece, index) => pieces.slice(0, index + 1).join(""));
+        return texts.find((text) => text.length >= minLength && text.length <= numberOr(schema["maxLength"], 100_000) && rule.test(text)) ?? texts[0] ?? "";
+      });
     } catch {
       return fc.string({ minLength: Math.max(1, minLength), maxLength });
     }

@@ -78,6 +78,7 @@ export const executionFilterShape = {
   workflowId: idSchema("Of this workflow.").optional(),
   triggerId: idSchema("Of this trigger.").optional(),
   reason: z.string().regex(/^[A-Z_]{1,64}$/).optional().meta({ description: "With this reason.", example: "QUOTA_EXCEEDED" }),
+  errorCode: z.string().regex(/^[A-Z_]{1,64}$/).optional().meta({ description: "That ended with this code.", example: "PROVIDER_REJECTED" }),
   rerunOf: idSchema("Reruns of this execution.").optional(),
   from: givenInstantSchema("Accepted at this instant or later.").optional(),
   to: givenInstantSchema("Accepted before this instant.").optional(),

@@ -7,6 +7,7 @@ import { backfillRoutes } from "./backfills.ts";
 import { bulkOperationRoutes } from "./bulk-operations.ts";
 import { credentialRoutes } from "./credentials.ts";
 import { executionRoutes } from "./executions.ts";
+import { failureRoutes } from "./failures.ts";
 import { fileRoutes } from "./files.ts";
 import { hookTestRoutes } from "./hook-tests.ts";
 import { liveRoutes } from "./live.ts";
@@ -53,6 +54,7 @@ export const ROUTES = {
   ...occurrenceRoutes,
   ...credentialRoutes,
   ...executionRoutes,
+  ...failureRoutes,
   ...liveRoutes,
   ...nodeTestRoutes,
   ...fileRoutes,

@@ -10,9 +10,9 @@ const cursorToken = z.tuple([z.iso.datetime(), z.uuid()]).transform(([queuedAt, 
 
 /** GET /v1/executions */
 export const listExecutions: Handler<Routes["listExecutions"]> = async ({ access, query }, { tenantDb }) => {
-  const { limit, pageToken, status, from, to, workflowId, triggerId, reason, rerunOf } = query;
+  const { limit, pageToken, status, from, to, workflowId, triggerId, reason, errorCode, rerunOf } = query;
   const before = decodePageToken(pageToken, cursorToken);
-  const filter = { statuses: status, workflowId, triggerId, reason, rerunOf, from: toDate(from), to: toDate(to) };
+  const filter = { statuses: status, workflowId, triggerId, reason, errorCode, rerunOf, from: toDate(from), to: toDate(to) };
   const { agencyId, tenantId, tenantIds } = access;
   const page =
     tenantId === null
