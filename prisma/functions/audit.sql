@@ -2,7 +2,7 @@
 -- a row of an audited table leaves an entry; without it nothing does. Entries enter their agency's chain at the commit, so that the lock on the head of the chain is the last that is taken:
 -- the order of the chain is the order of the commits, and a reader who follows it misses nothing.
 
--- fluxo_audit_image(row, secret columns, large columns): a row as the log keeps it: camelCase names, no secrets, no clocks, large values as their hash.
+-- fluxo_audit_image(row, secret columns, large columns): a row as the log keeps it: camelCase names, no secrets, no clocks, large values (those named, and whatever has more than 4 KiB) as their hash.
 CREATE OR REPLACE FUNCTION fluxo_audit_image(p_row jsonb, p_secret text[], p_large text[])
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE AS $$
@@ -10,7 +10,7 @@ LANGUAGE sql IMMUTABLE AS $$
            lower(left(c.key, 1)) || substr(replace(initcap(replace(c.key, '_', ' ')), ' ', ''), 2),
            CASE WHEN c.value = 'null' THEN c.value
                 WHEN c.key = ANY (p_secret) THEN to_jsonb('[secret ' || left(encode(sha256(convert_to(c.value::text, 'UTF8')), 'hex'), 8) || ']')
-                WHEN c.key = ANY (p_large) THEN jsonb_build_object('sha256', encode(sha256(convert_to(c.value::text, 'UTF8')), 'hex'), 'bytes', octet_length(c.value::text))
+                WHEN c.key = ANY (p_large) OR octet_length(c.value::text) > 4096 THEN jsonb_build_object('sha256', encode(sha256(convert_to(c.value::text, 'UTF8')), 'hex'), 'bytes', octet_length(c.value::text))
                 ELSE c.value END)
   FROM jsonb_each(p_row) c WHERE c.key NOT IN ('updated_at', 'last_used_at')
 $$;

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { toJsonb } from "../database/jsonb.ts";
 import type { UnitClient } from "../database/units.ts";
 
 /** Who does what, as the entries of the audit log that a transaction leaves will say. */
@@ -12,7 +13,8 @@ export interface AuditContext {
   readonly action: string;
   readonly ip: string | null;
   readonly userAgent: string | null;
-  readonly requestId: string;
+  /** Null: no request of the API made it. */
+  readonly requestId: string | null;
 }
 
 /** An idempotency key, with all that it is unique for, and what tells its request from others. */
@@ -43,7 +45,7 @@ export async function beginRequest(db: UnitClient, { context, resource, claim }:
     const { rows } = await db.query<{ outcome: BegunRequest["outcome"]; sealed_answer: Buffer | null }>({
       name: "fluxo_request",
       text: "SELECT outcome, sealed_answer FROM fluxo_request($1, $2, $3, $4)",
-      values: [JSON.stringify(context), context.actorId, resource ?? null, claim === undefined ? null : JSON.stringify(claim)],
+      values: [toJsonb(context), context.actorId, resource ?? null, claim === undefined ? null : JSON.stringify(claim)],
     });
     const row = rows[0];
     if (row === undefined) throw new Error("fluxo_request answered nothing.");

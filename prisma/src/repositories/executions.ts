@@ -111,6 +111,7 @@ export async function listExecutionsAcross(db: ScopedDb, group: TenantGroup, fil
     ...(filter.workflowId === undefined ? [] : [Prisma.sql`x.workflow_id = ${filter.workflowId}::uuid`]),
     ...(filter.triggerId === undefined ? [] : [Prisma.sql`x.trigger_id = ${filter.triggerId}::uuid`]),
     ...(filter.reason === undefined ? [] : [Prisma.sql`x.reason = ${filter.reason}`]),
+    ...(filter.errorCode === undefined ? [] : [Prisma.sql`x.error_code = ${filter.errorCode}`]),
     ...(filter.rerunOf === undefined ? [] : [Prisma.sql`x.rerun_of = ${filter.rerunOf}::uuid`]),
     ...(filter.from === undefined ? [] : [Prisma.sql`x.queued_at >= ${filter.from}`]),
     ...(filter.to === undefined ? [] : [Prisma.sql`x.queued_at < ${filter.to}`]),

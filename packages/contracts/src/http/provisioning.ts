@@ -97,6 +97,7 @@ export const provisioningRoutes = {
   }),
   exchangeProvisioningToken: defineRoute({
     operationId: "exchangeProvisioningToken",
+    repeatable: "A token is taken once.",
     method: "post",
     path: "/v1/provisioning/token-exchange",
     tag,

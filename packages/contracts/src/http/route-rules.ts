@@ -6,9 +6,9 @@ export function takesHeader(route: RouteDefinition, name: string): boolean {
   return route.headers !== undefined && Object.hasOwn(route.headers.shape, name);
 }
 
-/** Whether the first answer to a request with an Idempotency-Key is kept and given again. */
+/** Whether the first answer to a request with an Idempotency-Key is kept and given again: to its caller, so not where anybody may call. */
 export function keepsAnswers(route: RouteDefinition): boolean {
-  return route.method === "post" && route.repeatable === undefined && !takesHeader(route, "Idempotency-Key");
+  return route.method === "post" && route.scope !== "public" && route.repeatable === undefined && !takesHeader(route, "Idempotency-Key");
 }
 
 /** Whether each request leaves an entry in the audit log. */

@@ -29,12 +29,12 @@ async function entriesOf(query: string, of: TestAgency = agency): Promise<Entry[
 
 describe("what is recorded", () => {
   test("who did what to what, from where, with what differs", async () => {
-    const workflow = await tenant.client.post("/v1/workflows", { name: "Welcome", graph: manualGraph }, { "user-agent": "test/1", "x-request-id": "req-1" });
+    const workflow = await tenant.client.post("/v1/workflows", { name: "Welcome", graph: manualGraph }, { "user-agent": "test/1", "x-request-id": "req-1", "x-forwarded-for": "203.0.113.7" });
     const id = workflow.text("id");
     await agency.client.forTenant(tenant.id).patch(`/v1/workflows/${id}`, { name: "Good bye" });
     const [changed, created] = await entriesOf(`resourceId=${id}`);
     expect(created).toMatchObject({ action: "createWorkflow", tenantId: tenant.id, actor: { kind: "apiKey", id: tenant.keyId }, resource: { type: "workflow", id }, before: null, userAgent: "test/1", requestId: "req-1" });
-    expect(created?.ip).toMatch(/127\.0\.0\.1$/);
+    expect(created?.ip).toBe("203.0.113.7");
     expect(created?.after).toMatchObject({ name: "Welcome", isActive: false, draft: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as unknown } });
     expect(changed).toMatchObject({ action: "updateWorkflow", actor: { kind: "apiKey", id: agency.keyId }, before: { name: "Welcome" }, after: { name: "Good bye" } });
     expect(changed?.before).toEqual({ name: "Welcome" });

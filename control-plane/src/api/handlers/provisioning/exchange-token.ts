@@ -2,6 +2,7 @@ import type { ProvisionedRole } from "@fluxo/contracts/http/provisioning";
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { TENANT_SCOPES, type TenantScope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import { auditAs } from "@fluxo/prisma/audit/note";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { findAgencyStatus } from "@fluxo/prisma/repositories/agencies";
 import { createApiKey } from "@fluxo/prisma/repositories/api-keys";
@@ -56,7 +57,8 @@ interface Exchanged {
 /** Takes the token, finds or makes the tenant, and gives access: all or nothing. @throws RequestError */
 async function provision(db: ScopedDb, agencyId: string, token: VerifiedToken, { clock, ids, randomBytes }: ApiServices): Promise<Exchanged> {
   const now = clock.now();
-  const { claims } = token;
+  const { claims, keyId } = token;
+  await auditAs(db, { agencyId, tenantId: null, actorKind: "signingKey", actorId: keyId, action: "exchangeProvisioningToken", ip: null, userAgent: null, requestId: null });
   if ((await findAgencyStatus(db, agencyId)) !== "ACTIVE") throw refuseToken("The agency is suspended.");
   if (!(await takeToken(db, agencyId, token, now))) throw refuseToken("The token was exchanged before.");
   const known = await findTenantByExternalId(db, agencyId, claims.externalTenantId);
