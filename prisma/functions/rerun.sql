@@ -75,7 +75,7 @@ BEGIN
   SELECT o.execution_id, o.fingerprint INTO v_known FROM occurrences o
   WHERE o.tenant_id = p_tenant AND o.trigger_id = v_from.trigger_id AND o.occurrence_key = v_given."occurrenceKey";
   IF NOT FOUND THEN
-    SELECT w.published_version_id, w.queued_ttl_seconds, p.concurrency_class, t.is_enabled, t.node_id INTO v_target
+    SELECT w.published_version_id, w.queued_ttl_seconds, p.concurrency_class, p.payload_bytes_max, t.is_enabled, t.node_id INTO v_target
     FROM workflows w JOIN triggers t ON t.tenant_id = p_tenant AND t.id = v_from.trigger_id JOIN tenants te ON te.id = p_tenant JOIN plans p ON p.id = te.plan_id
     WHERE w.tenant_id = p_tenant AND w.id = v_from.workflow_id;
     code := 'STATE_CONFLICT';
@@ -83,6 +83,9 @@ BEGIN
       message := format('The execution is %s: only one that ended can be rerun.', v_from.status);
     ELSIF v_given."from" = 'failedNode' AND v_from.status NOT IN ('FAILED', 'CANCELED') THEN
       message := format('The execution ended with %s: from the failed node, only one that failed or was canceled can be rerun.', v_from.status);
+    ELSIF v_given."inputBytes" > v_target.payload_bytes_max THEN
+      code := 'PAYLOAD_TOO_LARGE';
+      message := format('The input has %s bytes; the plan allows %s.', v_given."inputBytes", v_target.payload_bytes_max);
     ELSIF v_given."version" = 'latest' AND v_target.published_version_id IS NULL THEN
       code := 'WORKFLOW_NOT_PUBLISHED';
       message := 'The workflow has no published version.';

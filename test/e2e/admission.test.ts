@@ -94,3 +94,20 @@ test("TENANT_SUSPENDED, and the tenant runs again when it is active again", asyn
   await setStatus("ACTIVE");
   await tenant.waitForStatus(await tenant.start(workflowId), "SUCCESS");
 });
+
+test("a plan that parks lets executions wait over the quota, in order; with a larger plan they run", async () => {
+  const tenant = await client.createTenant();
+  const { data: plans } = (await client.admin.call("listPlans")).body;
+  const starter = plans.find(({ code }) => code === "STARTER");
+  const created = await client.admin.call("createPlan", { body: { code: `PARKS_${Date.now()}`, name: "Parks", tierRank: 3, executionsPerMonth: 1, overQuota: "PARK", drainPerMinute: 600 } });
+  expect(created.status).toBe(201);
+  await client.admin.call("updateTenant", { params: { tenantId: tenant.id }, body: { planId: created.body.id } });
+  const { workflowId } = await tenant.publish(chain(MANUAL, set("a")));
+  await tenant.waitForStatus(await tenant.start(workflowId), "SUCCESS");
+  const parked = [await tenant.start(workflowId), await tenant.start(workflowId)];
+  for (const id of parked) expect((await tenant.waitForStatus(id, "WAITING")).reason).toBe("QUOTA");
+  expect(await tenant.usage()).toMatchObject({ executions: { remaining: 0 }, concurrency: { running: 0 }, parked: { count: 2 } });
+  await client.admin.call("updateTenant", { params: { tenantId: tenant.id }, body: { planId: starter?.id } });
+  for (const id of parked) await tenant.waitForStatus(id, "SUCCESS");
+  expect(await tenant.usage()).toMatchObject({ executions: { used: 3, reserved: 0 }, parked: { count: 0, calledOut: 0 } });
+});

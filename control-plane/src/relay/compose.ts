@@ -23,6 +23,7 @@ import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
 import { OutboxListener } from "./outbox-listener.ts";
+import { exportQuotaTotals } from "./quota-gauges.ts";
 import { Relay } from "./relay.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -127,6 +128,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   usageRoller.start();
   offBoardingWorker.start();
   rolloutWorker.start();
+  void exportQuotaTotals(common, monitoring.signal);
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

@@ -52,6 +52,8 @@ export const METRICS = {
   fastLaneDropped: { kind: "counter", name: "fluxo_fast_lane_dropped_total", help: "Entries of the fast lane that this worker left to the outbox, by reason: old, backlog, unreadable or failed.", labels: ["reason"] },
   relaySent: { kind: "counter", name: "fluxo_relay_sent_total", help: "Outbox rows handed to Inngest, sends of the same row counted each time.", labels: [] },
   relayFailed: { kind: "counter", name: "fluxo_relay_failed_total", help: "Outbox rows that a send to Inngest failed for; they stay due.", labels: [] },
+  executionsParked: { kind: "gauge", name: "fluxo_executions_parked", help: "Executions over their quota that wait until there is room, of the whole installation as this relay last saw it.", labels: [] },
+  quotaAlerts: { kind: "gauge", name: "fluxo_quota_alerts", help: "Thresholds of quotas that were crossed in the last 31 days, of the whole installation as this relay last saw it, by quota and threshold in percent.", labels: ["metric", "percent"] },
   outboxAge: { kind: "gauge", name: "fluxo_outbox_age_seconds", help: "Age of the oldest outbox row that is due and not sent, as this relay last saw it; 0 when none is.", labels: [] },
   usageEventsRolled: { kind: "counter", name: "fluxo_usage_events_rolled_total", help: "Usage events that this process added to the sums by hour and by day.", labels: [] },
   usageLag: { kind: "gauge", name: "fluxo_usage_lag_seconds", help: "Age of the oldest usage event that is not in the sums yet, as this process last saw it; 0 when all are.", labels: [] },

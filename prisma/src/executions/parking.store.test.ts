@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPool } from "../database/pool.ts";
 import { uuidV7 } from "../ids.ts";
 import { drainParked } from "../relay/drain.ts";
+import { readQuotaTotals } from "../relay/quota-totals.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { sweep } from "../relay/sweep.ts";
 import { addPlan, queueExecutions, seedWorkflow, type PlanLimits, type SeededWorkflow } from "../testing/seed.ts";
@@ -256,4 +257,13 @@ test("two hundred claimers while the concurrency limit goes down and up: at no i
     due = due.filter((id) => !claimed.has(id));
     await woken(tenant);
   }
+});
+
+test("the totals that are exported are those of SQL", async () => {
+  const tenant = await seed({ executionsPerMonth: 4, concurrencyMax: 10, park: {}, alertPercents: [75] });
+  const before = await readQuotaTotals(system);
+  const countOf = ({ alerts }: typeof before): number => alerts.find(({ metric, percent }) => metric === "executions" && percent === 75)?.count ?? 0;
+  await claim(tenant.tenantId, await queue(tenant, 6));
+  const after = await readQuotaTotals(system);
+  expect([after.parked - before.parked, countOf(after) - countOf(before)]).toEqual([2, 1]);
 });

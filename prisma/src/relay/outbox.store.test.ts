@@ -3,7 +3,7 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createPool } from "../database/pool.ts";
 import { claimExecutions } from "../executions/claim.ts";
-import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
 import { claimOutbox, markSent, type OutboxEntry } from "./outbox.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
@@ -78,4 +78,24 @@ test("a relay whose claim ran out and was taken marks nothing: the entry is the 
   expect(await markSent(system, "late", late)).toBe(0);
   expect(await markSent(system, "next", next)).toBe(2);
   expect((await owner.query("SELECT count(*)::int AS n FROM outbox")).rows).toEqual([{ n: 0 }]);
+});
+
+test("tenants share by the weight of their plans, and who spreads its work over many workflows has no larger share", async () => {
+  const limits = { executionsPerMonth: 1_000_000, concurrencyMax: 10_000 };
+  const [light, heavy] = [await addPlan(owner, { ...limits, weight: 1 }), await addPlan(owner, { ...limits, weight: 3 })];
+  const [whole, weighty, first] = [await seedWorkflow(owner, GRAPH, light), await seedWorkflow(owner, GRAPH, heavy), await seedWorkflow(owner, GRAPH, light)];
+  const shards = [first];
+  while (shards.length < 20) shards.push(await addWorkflow(owner, first.tenantId, GRAPH));
+  const each = (count: number): object[] => Array.from({ length: count }, () => ({}));
+  await queueExecutions(app, whole, each(400) as []);
+  await queueExecutions(app, weighty, each(400) as []);
+  for (const shard of shards) await queueExecutions(app, shard, each(20) as []);
+  const served = new Map<string, number>();
+  for (let round = 0; round < 10; round += 1) {
+    const entries = await relayClaim("relay", 50);
+    await markSent(system, "relay", entries);
+    for (const { tenantId } of entries) served.set(tenantId, (served.get(tenantId) ?? 0) + 1);
+    for (const workflow of [whole, weighty, first]) await start(workflow, entries.filter(({ tenantId }) => tenantId === workflow.tenantId).map(({ executionId }) => executionId));
+  }
+  expect([served.get(whole.tenantId), served.get(first.tenantId), served.get(weighty.tenantId)]).toEqual([100, 100, 300]);
 });
