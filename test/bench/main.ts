@@ -7,6 +7,7 @@ import { burst } from "./scenarios/burst.ts";
 import { code } from "./scenarios/code.ts";
 import { fairness } from "./scenarios/fairness.ts";
 import { ingress } from "./scenarios/ingress.ts";
+import { keys } from "./scenarios/keys.ts";
 import { idle, lane } from "./scenarios/latency.ts";
 import { loop } from "./scenarios/loop.ts";
 import { chains, parallel } from "./scenarios/overhead.ts";
@@ -14,7 +15,7 @@ import type { Scenario } from "./scenarios/scenario.ts";
 import { statements } from "./scenarios/statements.ts";
 
 /** Every part, in the order in which they run. */
-export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, loop, statements, fairness, code];
+export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, loop, statements, fairness, code, keys];
 
 export interface BenchRun {
   readonly scenarios: readonly Scenario[];

@@ -65,6 +65,23 @@ export async function foreignTenants(db: ScopedDb, agencyId: string, tenantIds: 
   return tenantIds.filter((id) => !own.has(id));
 }
 
+/** A tenant whose plan has no seat left. */
+export interface FullTenant {
+  readonly tenantId: string;
+  readonly seatsMax: number;
+}
+
+/**
+ * Which of these tenants have no seat left for one more member. Whoever asks next for one of them waits for the end of this transaction.
+ * @param db of the agency @param memberId who is not counted
+ */
+export async function fullTenants(db: ScopedDb, tenantIds: readonly string[], memberId: string): Promise<FullTenant[]> {
+  await db.$queryRaw`SELECT id FROM tenants WHERE id = ANY (${[...tenantIds]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
+  return db.$queryRaw<FullTenant[]>`
+    SELECT t.id AS "tenantId", p.seats_max AS "seatsMax" FROM tenants t JOIN plans p ON p.id = t.plan_id
+    WHERE t.id = ANY (${[...tenantIds]}::uuid[]) AND (SELECT count(*) FROM member_tenants m WHERE m.tenant_id = t.id AND m.member_id <> ${memberId}::uuid) >= p.seats_max`;
+}
+
 /** Invites a person. @param db of the agency, or of the operator @throws the unique violation of the address */
 export async function inviteMember(db: ScopedDb, { id, agencyId, email, role, tenantIds }: NewMember): Promise<MemberRecord> {
   await db.member.createMany({ data: [{ id, agencyId, email, role, isBound: tenantIds !== null }] });

@@ -2,7 +2,7 @@ import { ROLE_SCOPES } from "@fluxo/contracts/http/roles";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Browser } from "../testing/browser.ts";
 import { createClient } from "../testing/client.ts";
-import { startHarness, type Harness, type TestAgency, type TestTenant } from "../testing/harness.ts";
+import { PLANS, startHarness, type Harness, type TestAgency, type TestTenant } from "../testing/harness.ts";
 import { startIdentityProvider, type RunningProvider } from "../testing/identity-provider.ts";
 
 let provider: RunningProvider;
@@ -204,6 +204,24 @@ test("a member that is bound to tenants reaches these and nothing of the agency,
   await api.tenantDb.withAgency(agency.id, (db) => db.memberTenant.deleteMany({ where: { memberId } }));
   await expect.poll(async () => (await client.forTenant(other.id).get("/v1/workflows")).status, { timeout: 3_000 }).toBe(404);
   expect((await client.get("/v1/tenants")).status).toBe(403);
+});
+
+test("members that are bound to a tenant take its plan's seats, those of the agency none; two at once do not share the last one", async () => {
+  const small = await api.createTestTenant(agency, "Small", PLANS.FREE);
+  const { rows } = await api.system.query<{ seats: number }>("SELECT seats_max AS seats FROM plans WHERE id = $1", [PLANS.FREE]);
+  const seats = rows[0]?.seats ?? 0;
+  expect(seats).toBeGreaterThan(0);
+  expect((await invite(person().email, "viewer")).status).toBe(201);
+  const answers = await Promise.all(Array.from({ length: seats + 2 }, () => invite(person().email, "viewer", [small.id])));
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(seats);
+  const refused = answers.filter(({ status }) => status === 409);
+  expect(refused.map((answer) => [answer.at("code"), answer.at("issues", 0, "path")])).toEqual([["SEATS_EXCEEDED", "/body/tenantIds/0"], ["SEATS_EXCEEDED", "/body/tenantIds/0"]]);
+  const seated = answers.find(({ status }) => status === 201)?.text("id") ?? "";
+  expect((await agency.client.patch(`/v1/agency/members/${seated}`, { tenantIds: [small.id, tenant.id] })).status).toBe(200);
+  const free = (await invite(person().email, "viewer")).text("id");
+  expect((await agency.client.patch(`/v1/agency/members/${free}`, { tenantIds: [small.id] })).at("code")).toBe("SEATS_EXCEEDED");
+  await agency.client.delete(`/v1/agency/members/${seated}`);
+  expect((await agency.client.patch(`/v1/agency/members/${free}`, { tenantIds: [small.id] })).status).toBe(200);
 });
 
 test("nobody gives, takes or changes a role above its own, nor its own", async () => {

@@ -60,7 +60,7 @@ const ofAgency = {
     subject: "agency",
     body: z.strictObject({ email: emailSchema, role: agencyRoleSchema, tenantIds: tenantIdsSchema.default(null) }).meta({ id: "InviteMember", description: "Who is invited, and as what." }),
     responses: invited,
-    problems: ["NAME_TAKEN"],
+    problems: ["NAME_TAKEN", "SEATS_EXCEEDED"],
   }),
   getMember: defineRoute({ operationId: "getMember", method: "get", path: "/v1/agency/members/{memberId}", tag, summary: "Read a member", description: "One member of the agency.", scope: "members:read", subject: "agency", params: ofMember, responses: one, problems: ["NOT_FOUND"] }),
   updateMember: defineRoute({
@@ -75,7 +75,7 @@ const ofAgency = {
     params: ofMember,
     body: z.strictObject({ role: agencyRoleSchema.optional(), tenantIds: tenantIdsSchema.optional() }).meta({ id: "UpdateMember", description: "The fields to be changed." }),
     responses: one,
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"],
   }),
   removeMember: defineRoute({ operationId: "removeMember", method: "delete", path: "/v1/agency/members/{memberId}", tag, summary: "Remove a member", description: removeText, scope: "members:write", subject: "agency", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
   endMemberSessions: defineRoute({ operationId: "endMemberSessions", method: "delete", path: "/v1/agency/members/{memberId}/sessions", tag, summary: "Sign a member out everywhere", description: signOutText, scope: "members:write", subject: "agency", params: ofMember, responses: signedOut, problems: ["NOT_FOUND"] }),

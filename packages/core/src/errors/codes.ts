@@ -34,6 +34,7 @@ export const ERROR_CODES = {
   TOO_MANY_TENANTS: { http: 409, audience: "caller", title: "The agency has as many tenants as the operator allows." },
   PLAN_IN_USE: { http: 409, audience: "caller", title: "Tenants have this plan." },
   PLAN_BEYOND_AGENCY: { http: 422, audience: "caller", title: "The plan would grant more than the operator allows the agency." },
+  SEATS_EXCEEDED: { http: 409, audience: "caller", title: "A tenant has as many members as its plan has seats." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
   TEMPLATE_LOCKED: { http: 409, audience: "tenant", title: "A part of the workflow is locked by the agency's template." },
   TEMPLATE_CONFLICT: { http: 409, audience: "caller", title: "The tenant's changes and the template's contradict each other." },

@@ -6,7 +6,7 @@ import type { ApiServices } from "../../services.ts";
 import { notFound } from "../not-found.ts";
 import { inOwnScope } from "../own-scope.ts";
 import { toMemberAnswer } from "./member-answer.ts";
-import { assertMayHandle, assertOwnTenants, requireOther } from "./member-rules.ts";
+import { assertMayHandle, assertTenantsFor, requireOther } from "./member-rules.ts";
 
 /** PATCH /v1/agency/members/{memberId} */
 export const updateMember: Handler<Routes["updateMember"]> = async ({ access, params, body }, { tenantDb, announceAccess }) => {
@@ -14,7 +14,7 @@ export const updateMember: Handler<Routes["updateMember"]> = async ({ access, pa
   const member = await tenantDb.withAgency(agencyId, async (db) => {
     await requireOther(db, access, params.memberId);
     if (body.role !== undefined) assertMayHandle(access, body.role);
-    await assertOwnTenants(db, agencyId, body.tenantIds);
+    await assertTenantsFor(db, agencyId, params.memberId, body.tenantIds);
     return update(db, agencyId, params.memberId, body);
   });
   if (member === undefined) throw notFound("member");

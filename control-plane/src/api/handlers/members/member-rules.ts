@@ -1,7 +1,7 @@
 import { roleSchema, scopesOfRole } from "@fluxo/contracts/http/roles";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
-import { findMember, foreignTenants, type MemberRecord } from "@fluxo/prisma/repositories/members";
+import { findMember, foreignTenants, fullTenants, type MemberRecord } from "@fluxo/prisma/repositories/members";
 import type { Access } from "../../access/access.ts";
 import { invalid } from "../../http/validate.ts";
 import { notFound } from "../not-found.ts";
@@ -21,9 +21,17 @@ export async function requireOther(db: ScopedDb, access: Access, memberId: strin
   return member;
 }
 
-/** @param db of the agency @throws RequestError VALIDATION_FAILED for tenants that the agency does not have */
-export async function assertOwnTenants(db: ScopedDb, agencyId: string, tenantIds: readonly string[] | null | undefined): Promise<void> {
+/**
+ * Refuses tenants that the agency does not have, and those whose plan has no seat left. Members of the agency as a whole take no seat of a tenant.
+ * @param db of the agency
+ * @throws RequestError VALIDATION_FAILED, SEATS_EXCEEDED
+ */
+export async function assertTenantsFor(db: ScopedDb, agencyId: string, memberId: string, tenantIds: readonly string[] | null | undefined): Promise<void> {
   if (tenantIds === null || tenantIds === undefined) return;
   const foreign = new Set(await foreignTenants(db, agencyId, tenantIds));
   if (foreign.size > 0) throw invalid(tenantIds.flatMap((id, index) => (foreign.has(id) ? [{ path: `/body/tenantIds/${index}`, code: "unknown", message: "is not a tenant of this agency" }] : [])));
+  const full = new Map((await fullTenants(db, tenantIds, memberId)).map(({ tenantId, seatsMax }) => [tenantId, seatsMax]));
+  if (full.size === 0) return;
+  const issues = tenantIds.flatMap((id, index) => (full.has(id) ? [{ path: `/body/tenantIds/${index}`, code: "no_seat", message: `has ${full.get(id)} seats, and they are taken` }] : []));
+  throw new RequestError("SEATS_EXCEEDED", { issues });
 }
