@@ -87,6 +87,11 @@ test("authenticates before it reads a body", async () => {
   expect(status).toBe("HTTP/1.1 401");
 });
 
+test("refuses headers that are larger than 16 KiB together", async () => {
+  const answer = await fetch(`${api.url}/v1/me`, { headers: { authorization: `Bearer ${tenant.key}`, "x-large": "x".repeat(20_000) } });
+  expect(answer.status).toBe(431);
+});
+
 test("carries security headers, and no cache keeps an answer", async () => {
   const { headers } = await tenant.client.get("/v1/me");
   expect(headers.get("cache-control")).toBe("no-store");

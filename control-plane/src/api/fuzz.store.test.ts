@@ -1,6 +1,6 @@
 import { problemSchema } from "@fluxo/contracts/http/problem";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
-import { fieldsOf } from "@fluxo/contracts/http/route-rules";
+import { fieldsOf, isAudited } from "@fluxo/contracts/http/route-rules";
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -69,6 +69,8 @@ async function seedThings(): Promise<Readonly<Record<string, readonly string[]>>
 }
 
 interface Seen {
+  readonly requestId: string;
+  readonly isReplayed: boolean;
   readonly status: number;
   readonly type: string;
   readonly text: string;
@@ -87,7 +89,7 @@ async function send(route: RouteDefinition, { path, headers, body }: FuzzRequest
   // A stream ends when nobody reads it any more.
   const text = type.startsWith("text/event-stream") ? "" : await response.text();
   stop.abort();
-  return { status: response.status, type, text };
+  return { status: response.status, type, text, requestId: response.headers.get("x-request-id") ?? "", isReplayed: response.headers.has("idempotency-replayed") };
 }
 
 function operationOf(route: RouteDefinition): DocumentedOperation {
@@ -116,12 +118,20 @@ function check(route: RouteDefinition, operation: DocumentedOperation, request: 
   if (body !== undefined && !isNarrowed) expect(body.safeParse(JSON.parse(text)).error, about).toBeUndefined();
 }
 
+/** What the audit log says of a request. */
+async function actionsOf(requestId: string): Promise<string[]> {
+  const { rows } = await api.owner.query<{ action: string }>("SELECT action FROM audit_entries WHERE request_id = $1 AND seq IS NOT NULL", [requestId]);
+  return rows.map(({ action }) => action);
+}
+
 describe(`whatever is sent, seed ${seed}`, () => {
   test.each(routes.map((route) => [route.operationId, route] as const))("%s answers as its document says", async (_id, route) => {
     const operation = operationOf(route);
     await fc.assert(
       fc.asyncProperty(requestsOf(route, operation, components, ids), async (request) => {
-        check(route, operation, request, await send(route, request));
+        const seen = await send(route, request);
+        check(route, operation, request, seen);
+        if (seen.status < 300 && isAudited(route) && !seen.isReplayed) expect(await actionsOf(seen.requestId), `${request.path} left no entry in the audit log`).toContain(route.operationId);
       }),
       { seed, numRuns, interruptAfterTimeLimit: 10_000, endOnFailure: true },
     );

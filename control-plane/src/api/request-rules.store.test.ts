@@ -86,6 +86,7 @@ describe("kept answers", () => {
     await owner.query("CREATE TRIGGER refuse BEFORE UPDATE ON idempotent_answers FOR EACH ROW EXECUTE FUNCTION refuse()");
     const failed = await tenant.client.post("/v1/workflows", { name: "Half" }, withKey("f"));
     expect([failed.status, failed.at("code")]).toEqual([500, "INTERNAL"]);
+    expect(JSON.stringify(failed.body)).not.toMatch(/injected|stack|\.ts/);
     expect(await countOf("workflows WHERE name = 'Half'")).toBe(0);
     await owner.query("DROP TRIGGER refuse ON idempotent_answers");
     expect((await tenant.client.post("/v1/workflows", { name: "Half" }, withKey("f"))).status).toBe(201);

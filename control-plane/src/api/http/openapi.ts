@@ -131,6 +131,7 @@ function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiRespons
     ...(isOneTransaction(route) ? (["REQUEST_IN_PROGRESS"] as const) : []),
     ...(hasReader ? (["PRECONDITION_FAILED"] as const) : []),
     ...(route.subject === "tenant" ? (["TENANT_REQUIRED", "NOT_FOUND"] as const) : []),
+    ...((route.subject === "tenant" || route.subject === "pathTenant") && route.method !== "get" ? (["TENANT_OFFBOARDING"] as const) : []),
     ...(route.subject === "tenants" ? (["NOT_FOUND"] as const) : []),
     ...(route.scope === "public" ? [] : (["UNAUTHENTICATED", "RATE_LIMITED", "UNAVAILABLE"] as const)),
     ...(route.scope === "public" || (route.scope === "authenticated" && route.subject === "caller") ? [] : (["SCOPE_MISSING"] as const)),
