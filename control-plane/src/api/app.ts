@@ -12,6 +12,7 @@ import { problemHandler } from "./http/problem.ts";
 import { requestId } from "./http/request-id.ts";
 import { routeTable } from "./http/router.ts";
 import { TenantScope } from "./http/tenant-scope.ts";
+import { referencePage } from "./reference/reference-page.ts";
 import type { ApiServices } from "./services.ts";
 
 export interface AppOptions {
@@ -38,8 +39,13 @@ export function createApiApp({ services, authenticator, pageOrigin, trustedProxi
   app.disable("etag");
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
+<<<<<<< HEAD
   app.use(health);
   const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, limits, checksAnswers };
+=======
+  app.use(health, referencePage());
+  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, checksAnswers };
+>>>>>>> ccbeb35 (API reference page at /docs: Swagger UI from npm under a strict policy; a browser sees every operation in the tests)
   app.use(routeTable(ROUTES, handlers, afterCommits(services), gate));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
