@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import express, { type Response, type Router } from "express";
 
-const { resolve } = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
 
 /** Nothing from anywhere else, no code in the page itself, and no other page around it. Styles are set by scripts, which needs no permission. */
 const POLICY = [
@@ -52,8 +52,8 @@ const START = `window.SwaggerUIBundle({
 export function referencePage(): Router {
   const router = express.Router({ caseSensitive: true, strict: true });
   const files = {
-    "swagger-ui.css": { type: "text/css; charset=utf-8", content: readFileSync(resolve("swagger-ui-dist/swagger-ui.css")) },
-    "swagger-ui-bundle.js": { type: "text/javascript; charset=utf-8", content: readFileSync(resolve("swagger-ui-dist/swagger-ui-bundle.js")) },
+    "swagger-ui.css": { type: "text/css; charset=utf-8", content: readFileSync(require.resolve("swagger-ui-dist/swagger-ui.css")) },
+    "swagger-ui-bundle.js": { type: "text/javascript; charset=utf-8", content: readFileSync(require.resolve("swagger-ui-dist/swagger-ui-bundle.js")) },
     "start.js": { type: "text/javascript; charset=utf-8", content: Buffer.from(START) },
   };
   router.get("/docs", (_request, response) => send(response, "text/html; charset=utf-8", Buffer.from(PAGE), "no-cache"));
