@@ -39,13 +39,8 @@ export function createApiApp({ services, authenticator, pageOrigin, trustedProxi
   app.disable("etag");
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
-<<<<<<< HEAD
-  app.use(health);
-  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, limits, checksAnswers };
-=======
   app.use(health, referencePage());
-  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, checksAnswers };
->>>>>>> ccbeb35 (API reference page at /docs: Swagger UI from npm under a strict policy; a browser sees every operation in the tests)
+  const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, limits, checksAnswers };
   app.use(routeTable(ROUTES, handlers, afterCommits(services), gate));
   app.use(() => {
     throw new RequestError("NOT_FOUND", { detail: "There is no such path; /openapi.json lists them." });
