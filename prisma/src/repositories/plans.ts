@@ -87,12 +87,6 @@ export async function findPlanOfTenant(db: ScopedDb, tenantId: string): Promise<
   return row === null ? undefined : toRecord(row);
 }
 
-/** What a tenant may use: the reader for whoever enforces an entitlement. @param db of the tenant @returns undefined when there is no such tenant */
-export async function findEntitlements(db: ScopedDb, tenantId: string): Promise<Entitlements | undefined> {
-  const plan = await findPlanOfTenant(db, tenantId);
-  return plan === undefined ? undefined : entitlementsOf(plan);
-}
-
 export interface NewPlan {
   readonly id: string;
   readonly agencyId: string;

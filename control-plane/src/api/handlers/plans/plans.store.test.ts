@@ -231,3 +231,19 @@ test("an input larger than the plan allows starts nothing and leaves its reason;
   await agency.client.patch(`/v1/plans/${planId}`, { payloadBytesMax: 50_000 });
   expect((await send(41_000, "fits-now")).status).toBe(202);
 });
+
+test("no more members are bound to a tenant than its plan has seats, also when they are invited at the same time; a preview tells of those beyond", async () => {
+  const planId = await definePlan({ seatsMax: 2 });
+  const [tenant, other2] = [await api.createTestTenant(agency, "Two seats", planId), await api.createTestTenant(agency, "Other seats", planId)];
+  const invite = (name: string, tenantIds: readonly string[] | null) => agency.client.post("/v1/agency/members", { email: `${name}@example.com`, role: "builder", tenantIds });
+  const answers = await Promise.all(["a", "b", "c", "d"].map((name) => invite(name, [tenant.id])));
+  expect(answers.map(({ status }) => status).toSorted(ascending)).toEqual([201, 201, 409, 409]);
+  expect(answers.find(({ status }) => status === 409)?.at("code")).toBe("SEATS_EXCEEDED");
+  expect((await invite("agency-wide", null)).status).toBe(201);
+  const moved = await invite("elsewhere", [other2.id]);
+  const refused = await agency.client.patch(`/v1/agency/members/${moved.text("id")}`, { tenantIds: [other2.id, tenant.id] });
+  expect([refused.status, refused.at("code")]).toEqual([409, "SEATS_EXCEEDED"]);
+  const single = await definePlan({ seatsMax: 1 });
+  const preview = await agency.client.post(`/v1/tenants/${tenant.id}/plan-preview`, { planId: single });
+  expect(preview.at("effects")).toContainEqual(expect.objectContaining({ code: "SEATS_EXCEEDED", effect: "frozen", actual: 2, allowed: 1 }));
+});
