@@ -44,6 +44,12 @@ export async function createMarkedAgency(api: Harness, name: string): Promise<Ma
   const key = made(await client.post("/v1/agency/api-keys", { name: `Key ${mark}`, scopes: ["tenants:read"] }));
   const leaving = await api.createTestTenant(agency, `Leaving ${mark}`);
   const offBoarding = made(await client.post(`/v1/tenants/${leaving.id}/off-boarding`));
+  const member = made(await client.post("/v1/agency/members", { email: `${mark}@example.com`, role: "viewer" }));
+  const sessionId = uuidV7.next();
+  await api.owner.query(
+    "INSERT INTO sessions (id, token_hash, member_id, agency_id, created_at, last_seen_at, expires_at, user_agent) VALUES ($1, sha256(convert_to($4::text, 'UTF8')), $2, $3, now(), now(), now() + interval '1 hour', $4)",
+    [sessionId, member.text("id"), agency.id, mark],
+  );
   const planId = uuidV7.next();
   await api.owner.query(
     `INSERT INTO plans (id, agency_id, code, name, tier_rank, executions_per_month, nodes_per_workflow_max, concurrency_max, concurrency_class) VALUES ($1, $2, $3, $3, 1, 10, 10, 1, 'small')`,
@@ -62,6 +68,8 @@ export async function createMarkedAgency(api: Harness, name: string): Promise<Ma
       signingKeyId: signing.text("id"),
       keyId: key.text("id"),
       offBoardingId: offBoarding.text("id"),
+      memberId: member.text("id"),
+      sessionId,
       planId,
       priceListId: prices.text("id"),
       tenantId: first.id,
@@ -99,11 +107,14 @@ async function createMarkedTenant(api: Harness, agency: TestAgency, mark: string
   await api.owner.query("INSERT INTO parked_items (tenant_id, trigger_id, occurrence_key, code, message, reference, parked_at) VALUES ($1, $2, $3, 'DATA_UNREADABLE', $4, $4, now())", [tenantId, triggerId, key, `Parked ${mark}`]);
   await api.owner.query("INSERT INTO hook_samples (tenant_id, id, trigger_id, payload, received_at) VALUES ($1, $2, $3, $4, now())", [tenantId, randomUUID(), triggerId, JSON.stringify({ body: { text: `Sample ${mark}` }, headers: {}, query: {}, method: "POST" })]);
   await api.owner.query("INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, detail, occurred_at) VALUES ($1, $2, $3, 'FILTERED', $3, now())", [tenantId, triggerId, `occurrence ${mark}`]);
+  const backfillId = uuidV7.next();
+  await api.owner.query("INSERT INTO backfills (tenant_id, id, trigger_id, from_at, to_at, next_from, pace_per_minute, status, next_at) VALUES ($1, $2, $3, now() - interval '1 day', now(), now() - interval '1 day', 1, 'RUNNING', now())", [tenantId, backfillId, triggerId]);
   return {
     ...tenant,
     mark,
     ids: {
       tenantId,
+      backfillId,
       externalId: `external ${mark}`,
       keyId: tenant.keyId,
       workflowId,
