@@ -9,13 +9,14 @@ import { fairness } from "./scenarios/fairness.ts";
 import { ingress } from "./scenarios/ingress.ts";
 import { keys } from "./scenarios/keys.ts";
 import { idle, lane } from "./scenarios/latency.ts";
+import { lists } from "./scenarios/lists.ts";
 import { loop } from "./scenarios/loop.ts";
 import { chains, parallel } from "./scenarios/overhead.ts";
 import type { Scenario } from "./scenarios/scenario.ts";
 import { statements } from "./scenarios/statements.ts";
 
 /** Every part, in the order in which they run. */
-export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, loop, statements, fairness, code, keys];
+export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, loop, statements, fairness, code, keys, lists];
 
 export interface BenchRun {
   readonly scenarios: readonly Scenario[];
