@@ -24,6 +24,8 @@ export interface PostgresOptions {
   readonly isDurable: boolean;
   /** Settings over ours, as `postgres -c` takes them. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Variables of the server's process over ours. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly progress?: (text: string) => void;
 }
 
@@ -191,7 +193,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const managed = await options.supervisor.start({
     ...asUser(runAs, join(native, "bin", "postgres"), args),
     name: "postgres",
-    env: postgresEnv(),
+    env: { ...postgresEnv(), ...options.env },
     cwd: "/",
     logFile: options.logFile,
     stopSignal: "SIGINT", // "fast": ends sessions instead of waiting for them

@@ -32,18 +32,20 @@ export interface TestStoresOptions {
   readonly isDurable?: boolean;
   /** Settings of PostgreSQL over the usual ones. */
   readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** Variables of PostgreSQL's process over the usual ones. */
+  readonly postgresEnv?: Readonly<Record<string, string>>;
   readonly onUnexpectedExit?: (process: ManagedProcess, exit: ProcessExit) => void;
 }
 
 /** Starts a PostgreSQL (fsync off unless durable) and a Redis of their own on free ports, so that nothing of this machine is touched. */
 export async function startTestStores(options: TestStoresOptions): Promise<TestStores> {
-  const { dir, isDurable = false, postgresSettings = {}, onUnexpectedExit } = options;
+  const { dir, isDurable = false, postgresSettings = {}, postgresEnv = {}, onUnexpectedExit } = options;
   mkdirSync(dir, { recursive: true });
   const supervisor = new Supervisor({ stateFile: join(dir, "processes.json"), ...(onUnexpectedExit === undefined ? {} : { onUnexpectedExit }) });
   try {
     const ports = await findFreePlan();
     const [postgres, redis] = await Promise.all([
-      startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(dir, "logs", "postgres.log"), isDurable, settings: postgresSettings }),
+      startPostgres({ supervisor, dir: join(dir, "postgres"), port: ports.postgres, logFile: join(dir, "logs", "postgres.log"), isDurable, settings: postgresSettings, env: postgresEnv }),
       startRedis({ supervisor, dir: join(dir, "redis"), port: ports.redis, logFile: join(dir, "logs", "redis.log"), isDurable }),
     ]);
     await createDatabase(postgres.urlOf("postgres"), "fluxo");

@@ -1,3 +1,4 @@
+import { clockFaults } from "./clock.ts";
 import { controlPlaneFaults } from "./control-plane.ts";
 import { dispatcherFaults } from "./dispatchers.ts";
 import type { Fault } from "./fault.ts";
@@ -6,7 +7,7 @@ import { mailboxFaults } from "./mailboxes.ts";
 import { storeFaults } from "./stores.ts";
 import { workerFaults } from "./workers.ts";
 
-const all: readonly Fault[] = [...workerFaults, ...controlPlaneFaults, ...dispatcherFaults, ...mailboxFaults, ...storeFaults, ...inngestFaults];
+const all: readonly Fault[] = [...workerFaults, ...controlPlaneFaults, ...dispatcherFaults, ...mailboxFaults, ...clockFaults, ...storeFaults, ...inngestFaults];
 
 /** Every fault, in the order in which a run goes through them: lane by lane, because a change of the lane restarts processes. */
 export const FAULTS: readonly Fault[] = [...all.filter(({ lane }) => lane === "fast"), ...all.filter(({ lane }) => lane === "durable")];

@@ -71,6 +71,13 @@ describe("a local time that the clock shows twice", () => {
   });
 });
 
+test.each(["2026-03-29T00:30:00Z", "2026-10-25T00:30:00Z"])("a schedule with seconds costs no more around a change of the clock at %s than its local times", (after) => {
+  const every = { expression: "* * * * * *", timeZone: "Europe/Berlin", gap: "skip", repeat: "both" } as const;
+  const afterMs = Date.parse(after);
+  const found = take(every, after, 7_200).map((text) => Date.parse(text.slice(0, 24)));
+  expect(found.every((at, index) => at === afterMs + (index + 1) * 1_000)).toBe(true);
+});
+
 test("zones with half an hour of summer time, and those that skip a whole day, keep to the wall clock", () => {
   expect(take({ expression: "15 2 * * *", timeZone: "Australia/Lord_Howe", gap: "shift" }, "2026-10-03T00:00:00Z", 2)).toEqual(["2026-10-03T15:45:00.000Z shifted", "2026-10-04T15:15:00.000Z"]);
   expect(take({ expression: "0 12 * * *", timeZone: "Pacific/Apia", gap: "skip" }, "2011-12-29T00:00:00Z", 2)).toEqual(["2011-12-29T22:00:00.000Z", "2011-12-30T22:00:00.000Z"]);

@@ -46,20 +46,64 @@ export function cronProblem(expression: string): string | undefined {
  */
 export function* cronInstants(rule: CronRule, afterMs: number): Generator<Instant, void, undefined> {
   const zone = zoneOf(rule.timeZone);
-  let pending: { readonly at: number; readonly clockChange?: Instant["clockChange"] }[] = [];
+  const pending = new InstantsInOrder();
   let last = afterMs;
   const afterLocalMs = afterMs + zone.offsetAt(afterMs);
-  const beginMs = isSteady(afterLocalMs, zone) ? afterLocalMs + 1 : afterLocalMs - CLOCK_CHANGE_MS_MAX;
+  const beginMs = isSteady(afterLocalMs, zone) ? afterLocalMs + 1 : afterLocalMs - changeNear(afterMs, zone);
   for (const localMs of localTimes(rule.expression, beginMs)) {
-    pending.push(...instantsOf(localMs, zone, rule));
-    const safe = isSteady(localMs, zone) ? Number.POSITIVE_INFINITY : localMs - zone.offsetAt(localMs) - CLOCK_CHANGE_MS_MAX;
-    const ready = pending.filter(({ at }) => at <= safe).toSorted((left, right) => left.at - right.at);
-    pending = pending.filter(({ at }) => at > safe);
-    for (const { at, clockChange } of ready) {
+    for (const instant of instantsOf(localMs, zone, rule)) pending.add(instant);
+    const safe = isSteady(localMs, zone) ? Number.POSITIVE_INFINITY : earliestOf(localMs, zone);
+    for (let next = pending.takeUpTo(safe); next !== undefined; next = pending.takeUpTo(safe)) {
+      const { at, clockChange } = next;
       if (at <= last) continue;
       last = at;
       yield { at: new Date(at), ...(clockChange === undefined ? {} : { clockChange }) };
     }
+  }
+}
+
+/** No later local time yields an instant before it. */
+function earliestOf(localMs: number, zone: Zone): number {
+  const atMs = localMs - zone.offsetAt(localMs);
+  return atMs - changeNear(atMs, zone);
+}
+
+/** How far the clock moves around an instant, within the time that isSteady looks at. */
+function changeNear(atMs: number, zone: Zone): number {
+  const offsets = [-2, -1, 0, 1, 2].map((count) => zone.offsetAt(atMs + count * CLOCK_CHANGE_MS_MAX));
+  return Math.max(...offsets) - Math.min(...offsets);
+}
+
+interface PendingInstant {
+  readonly at: number;
+  readonly clockChange?: NonNullable<Instant["clockChange"]>;
+}
+
+/** Instants by time, those of one time in the order in which they came. Around a change of the clock a schedule with seconds has thousands of them. */
+class InstantsInOrder {
+  readonly #instants: PendingInstant[] = [];
+  #taken = 0;
+
+  add(instant: PendingInstant): void {
+    let [low, high] = [this.#taken, this.#instants.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#instants[middle]?.at ?? 0) <= instant.at) low = middle + 1;
+      else high = middle;
+    }
+    this.#instants.splice(low, 0, instant);
+  }
+
+  /** The first one, unless it is later. */
+  takeUpTo(latest: number): PendingInstant | undefined {
+    const first = this.#instants[this.#taken];
+    if (first === undefined || first.at > latest) return undefined;
+    this.#taken += 1;
+    if (this.#taken === this.#instants.length) {
+      this.#instants.length = 0;
+      this.#taken = 0;
+    }
+    return first;
   }
 }
 
@@ -96,7 +140,7 @@ function isSteady(localMs: number, zone: Zone): boolean {
   return zone.offsetAt(atMs - 2 * CLOCK_CHANGE_MS_MAX) === offset && zone.offsetAt(atMs + 2 * CLOCK_CHANGE_MS_MAX) === offset;
 }
 
-function instantsOf(localMs: number, zone: Zone, { gap, repeat }: CronRule): { readonly at: number; readonly clockChange?: Instant["clockChange"] }[] {
+function instantsOf(localMs: number, zone: Zone, { gap, repeat }: CronRule): PendingInstant[] {
   const local = resolveLocal(localMs, zone);
   switch (local.kind) {
     case "once":
