@@ -18,27 +18,31 @@ export interface StoredApiKey {
   readonly isSuspended: boolean;
 }
 
-/**
- * @param db fluxo_app
- * @returns undefined when there is no key with the id
- */
+/** One key. @param db fluxo_app @returns undefined when there is no key with the id */
 export async function resolveApiKey(db: pg.Pool, id: string): Promise<StoredApiKey | undefined> {
-  const { rows } = await db.query<{
-    id: string;
-    agency_id: string | null;
-    tenant_id: string | null;
-    secret_hash: Uint8Array;
-    previous_secret_hash: Uint8Array | null;
-    previous_until: Date | null;
-    scopes: string[];
-    expires_at: Date | null;
-    revoked_at: Date | null;
-    is_suspended: boolean;
-  }>({ name: "fluxo_resolve_api_key", text: "SELECT * FROM fluxo_resolve_api_key($1)", values: [id] });
-  const row = rows[0];
-  return row === undefined
-    ? undefined
-    : {
+  return (await resolveApiKeys(db, [id])).get(id);
+}
+
+interface KeyRow {
+  readonly id: string;
+  readonly agency_id: string | null;
+  readonly tenant_id: string | null;
+  readonly secret_hash: Uint8Array;
+  readonly previous_secret_hash: Uint8Array | null;
+  readonly previous_until: Date | null;
+  readonly scopes: string[];
+  readonly expires_at: Date | null;
+  readonly revoked_at: Date | null;
+  readonly is_suspended: boolean;
+}
+
+/** Keys by their ids, in one statement; ids without a key are absent. @param db fluxo_app */
+export async function resolveApiKeys(db: pg.Pool, ids: readonly string[]): Promise<Map<string, StoredApiKey>> {
+  const { rows } = await db.query<KeyRow>({ name: "fluxo_resolve_api_keys", text: "SELECT * FROM fluxo_resolve_api_keys($1)", values: [ids] });
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
         id: row.id,
         agencyId: row.agency_id,
         tenantId: row.tenant_id,
@@ -49,7 +53,9 @@ export async function resolveApiKey(db: pg.Pool, id: string): Promise<StoredApiK
         expiresAt: row.expires_at,
         revokedAt: row.revoked_at,
         isSuspended: row.is_suspended,
-      };
+      },
+    ]),
+  );
 }
 
 /** Notes when keys were last used; at most once a minute per key, however often it is told. @param db fluxo_app @param uses key id → instant */

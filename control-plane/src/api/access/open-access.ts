@@ -1,5 +1,5 @@
 import type { Clock } from "@fluxo/core/ports/clock";
-import { noteKeyUses, resolveApiKey } from "@fluxo/prisma/access/api-keys";
+import { noteKeyUses, resolveApiKeys } from "@fluxo/prisma/access/api-keys";
 import { noteSessionUses, resolveSession } from "@fluxo/prisma/access/sessions";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
@@ -7,6 +7,7 @@ import type { RedisClient } from "@fluxo/runtime/redis";
 import type pg from "pg";
 import { AccessChanges } from "./access-changes.ts";
 import { Authenticator } from "./authenticate.ts";
+import { inBatches } from "./in-batches.ts";
 import { FailureLimits, type FailureThresholds } from "./failure-limits.ts";
 import { LastUses } from "./last-uses.ts";
 
@@ -44,7 +45,7 @@ export function openAccess(options: AccessOptions): OpenAccess {
   const sessionUses = new LastUses({ write: (uses) => noteSessionUses(pool, uses), clock, logger });
   const limits = new FailureLimits({ redis, changes, clock, metrics, thresholds });
   const authenticator = new Authenticator({
-    resolveKey: (id) => resolveApiKey(pool, id),
+    resolveKey: inBatches((ids) => resolveApiKeys(pool, ids)),
     resolveSession: (hash) => resolveSession(pool, hash),
     changes,
     keyUses,
