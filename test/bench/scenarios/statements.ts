@@ -9,8 +9,8 @@ const SINGLE_EVENTS = 20;
 /** Claim, settle, and one that a version needs when it is first seen; and one for each ready set. */
 const SINGLE_BOUND = 3 + NODES;
 
-/** What ingress and relay send, with the operations and roll-ups in the relay's process; everything else of the two service roles is the worker's. */
-const OF_OTHERS = String.raw`fluxo_intake|fluxo_resolve|fluxo_relay|fluxo_sweep|fluxo_(usage|drain|bulk|backfill|off_boarding|rollout|archive|erase|forget)|^LISTEN|^SELECT 1$|^SELECT \$1$`;
+/** What the other services send, by commit or by the clock; everything else of the two service roles is the worker's. */
+const OF_OTHERS = String.raw`fluxo_(intake|resolve|relay|sweep|forget|drain|usage|bulk|backfill|rollout|off_boarding|archive|erase|dispatch|trigger|schedule|mark_silent|failing|note)|trigger_states|^LISTEN|^SELECT 1$|^SELECT \$1$`;
 const TRANSACTION_CONTROL = "^(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|SET|RESET|DISCARD)";
 
 /** Statements that the worker sent while `work` ran. */
