@@ -103,27 +103,9 @@ async function rowsOf(tenantId: string): Promise<ReadonlyMap<string, number>> {
   return counts;
 }
 
-test("a tenant is stopped, archived and erased, table by table, and its sibling keeps everything", async () => {
-  const tenant = await createFullTenant("Bakery");
-  const sibling = await createFullTenant("Sibling");
-  const siblingBefore = await rowsOf(sibling.id);
-  const id = await begin(tenant);
-  expect((await agency.client.get(`/v1/tenants/${tenant.id}`)).at("status")).toBe("OFFBOARDING");
-
-  // What runs is asked to end; the archive waits for it.
-  await workAll();
-  expect(canceled).toContain(tenant.runningId);
-  expect((await read(id)).at("status")).toBe("STOPPING");
-  expect((await tenant.client.get(`/v1/executions?status=QUEUED`)).at("data")).toEqual([]);
-  await settleCanceled(tenant);
-  await systemClock.sleep(600);
-  await workAll();
+/** The archive is what it says, holds every row, and no secret. @returns its bytes */
+async function checkArchive(id: string, tenant: Full, before: ReadonlyMap<string, number>): Promise<Buffer> {
   const ready = await read(id);
-  expect(ready.at("status")).toBe("READY");
-  const before = await rowsOf(tenant.id);
-  expect(before.get("audit_entries")).toBeGreaterThan(10);
-
-  // The archive is what it says, holds every row, and no secret.
   const { bytes, response } = await download(id);
   expect([response.status, response.headers.get("content-type"), bytes.byteLength]).toEqual([200, "application/gzip", ready.at("archive", "bytes")]);
   expect(sha256(bytes)).toBe(ready.at("archive", "sha256"));
@@ -144,6 +126,29 @@ test("a tenant is stopped, archived and erased, table by table, and its sibling 
   const hidden = [SECRET, tenant.hookToken, tenant.key.slice(37), "Sibling"];
   expect(hidden.filter((word) => word === "" || text.includes(word))).toEqual([]);
   expect(["note of Bakery", "Shop", "secret_names", "report.txt", "trigger.webhook"].filter((word) => !text.includes(word))).toEqual([]);
+  return bytes;
+}
+
+test("a tenant is stopped, archived and erased, table by table, and its sibling keeps everything", async () => {
+  const tenant = await createFullTenant("Bakery");
+  const sibling = await createFullTenant("Sibling");
+  const siblingBefore = await rowsOf(sibling.id);
+  const id = await begin(tenant);
+  expect((await agency.client.get(`/v1/tenants/${tenant.id}`)).at("status")).toBe("OFFBOARDING");
+
+  // What runs is asked to end; the archive waits for it.
+  await workAll();
+  expect(canceled).toContain(tenant.runningId);
+  expect((await read(id)).at("status")).toBe("STOPPING");
+  expect((await tenant.client.get(`/v1/executions?status=QUEUED`)).at("data")).toEqual([]);
+  await settleCanceled(tenant);
+  await systemClock.sleep(600);
+  await workAll();
+  expect((await read(id)).at("status")).toBe("READY");
+  const before = await rowsOf(tenant.id);
+  expect(before.get("audit_entries")).toBeGreaterThan(10);
+
+  const bytes = await checkArchive(id, tenant, before);
 
   // Two confirmations: the archive as it arrived, and the name.
   const erase = (body: object) => agency.client.post(`/v1/off-boardings/${id}/erasure`, body);
