@@ -53,7 +53,7 @@ export const keys: Scenario = {
     return [
       { name: "key check, one key over and over", unit: "ms", values: remembered, goal: { of: "value", is: "<=", bound: GOAL_MS } },
       { name: "key check, each key once, nothing remembered", unit: "ms", values: unknown },
-      { name: `key check amortised: each key ${REPEATS} times in any order`, unit: "ms", values: mixed, goal: { of: "value", is: "<=", bound: GOAL_MS } },
+      { name: `key check amortized: each key ${REPEATS} times in any order`, unit: "ms", values: mixed, goal: { of: "value", is: "<=", bound: GOAL_MS } },
     ];
   },
 };
