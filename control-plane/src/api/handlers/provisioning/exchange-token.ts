@@ -1,4 +1,5 @@
 import type { ProvisionedRole } from "@fluxo/contracts/http/provisioning";
+import { scopesOfRole } from "@fluxo/contracts/http/roles";
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { TENANT_SCOPES, type TenantScope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
@@ -21,12 +22,11 @@ import { toTenantAnswer } from "../tenants/tenant-answer.ts";
 /** How long the access lives that a token gives. Milliseconds. */
 const ACCESS_MS = 3_600_000;
 
-/** What the key of a person may do in the tenant; nothing but what a tenant's key can. */
-const SCOPES_OF_ROLE: Readonly<Record<ProvisionedRole, readonly TenantScope[]>> = {
-  builder: TENANT_SCOPES,
-  viewer: TENANT_SCOPES.filter((scope) => scope.endsWith(":read")),
-  reviewer: ["tenants:read", "workflows:read", "executions:read"],
-};
+/** What the key of a person may do in the tenant: what a member with the role may do who is bound to it. */
+function scopesOf(role: ProvisionedRole): TenantScope[] {
+  const granted = scopesOfRole(role, true);
+  return TENANT_SCOPES.filter((scope) => granted.has(scope));
+}
 
 /** POST /v1/provisioning/token-exchange */
 export const exchangeProvisioningToken: Handler<Routes["exchangeProvisioningToken"]> = async ({ body }, services) => {
@@ -66,7 +66,7 @@ async function provision(db: ScopedDb, agencyId: string, token: VerifiedToken, {
   if (known?.status === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
   const tenant = known ?? (await createTenantOf(db, agencyId, token, ids.next()));
   const minted = mintApiKey(ids, randomBytes);
-  const scopes = [...(claims.member === undefined ? TENANT_SCOPES : SCOPES_OF_ROLE[claims.member.role])];
+  const scopes = claims.member === undefined ? [...TENANT_SCOPES] : scopesOf(claims.member.role);
   const expiresAt = new Date(now.getTime() + ACCESS_MS);
   const name = claims.member === undefined ? "Provisioned" : `Provisioned for ${claims.member.externalUserId}`.slice(0, 200);
   await createApiKey(db, { id: minted.id, agencyId, tenantId: tenant.id, name, prefix: minted.prefix, secretHash: minted.secretHash, scopes, expiresAt });
