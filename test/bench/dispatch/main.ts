@@ -6,6 +6,7 @@ import { measureAdmission } from "./admission.ts";
 import { measureClaims } from "./claims.ts";
 import { measureFeeds } from "./feeds.ts";
 import { measureMailboxes } from "./mailboxes.ts";
+import { measureMinute } from "./minute.ts";
 import { measureSchedules } from "./schedules.ts";
 import { seedTenants } from "./seed.ts";
 import { startStage, type DispatchStage } from "./stage.ts";
@@ -20,6 +21,7 @@ export interface DispatchScenario {
 /** Every part, in the order in which they run. */
 export const DISPATCH_SCENARIOS: readonly DispatchScenario[] = [
   { name: "schedules", title: "Schedules: lag under a uniform load, drain of a burst", run: measureSchedules },
+  { name: "minute", title: "Cron schedules of one minute, beside pg-boss", run: measureMinute },
   { name: "claims", title: "Cost of a claim with few and with many triggers", run: measureClaims },
   { name: "admission", title: "Cost of admission with one tenant and with 10,000", run: measureAdmission },
   { name: "feeds", title: "Looks at 10,000 feeds on local servers", run: (stage, rounds) => measureFeeds(stage, rounds) },
