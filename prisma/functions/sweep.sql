@@ -10,7 +10,9 @@
 -- it, a worker took it) is left alone: its lock is had only after that commit, and the look into the outbox is older. Out: how many of each kind.
 CREATE OR REPLACE FUNCTION fluxo_sweep(p_stale_ms int, p_limit int)
 RETURNS TABLE (kind text, woken int)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan -- a plan for any limit expects many due rows, and would read the whole table for its joins
+AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := clock_timestamp();
