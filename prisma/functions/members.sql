@@ -2,6 +2,7 @@
 
 -- fluxo_sign_in: binds the invitations of a verified address to the person, chooses the membership that was used last, opens a session for it, and leaves an entry in the audit log.
 -- In:  the person as the identity provider names it; the address only when the provider has verified it. Out: no row when nobody invited this person.
+-- A person who comes with the address of a member, but is another account, is refused as well, and leaves an entry in the log of that member's agency. Strangers leave none: they are nobody's.
 CREATE OR REPLACE FUNCTION fluxo_sign_in(p_issuer text, p_subject text, p_email text, p_name text, p_session uuid, p_token_hash bytea, p_now timestamptz, p_expires_at timestamptz, p_ip text, p_user_agent text, p_request_id text)
 RETURNS TABLE (member_id uuid, agency_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -16,7 +17,13 @@ BEGIN
   SELECT m.id, m.agency_id INTO v_member FROM members m LEFT JOIN agencies a ON a.id = m.agency_id
   WHERE m.issuer = p_issuer AND m.subject = p_subject
   ORDER BY (a.status = 'SUSPENDED') NULLS FIRST, m.last_login_at DESC NULLS LAST, m.created_at, m.id LIMIT 1;
-  IF NOT FOUND THEN RETURN; END IF;
+  IF NOT FOUND THEN
+    PERFORM fluxo_audit_insert(
+      jsonb_build_object('actorKind', 'person', 'actorId', left(p_subject, 200), 'action', 'finishSignIn', 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
+      m.agency_id, NULL, 'member', m.id::text, NULL, '{"refused": "NOT_A_MEMBER"}')
+    FROM (SELECT o.id, o.agency_id FROM members o WHERE o.email = lower(p_email) ORDER BY o.id LIMIT 100) m;
+    RETURN;
+  END IF;
   UPDATE members m SET last_login_at = p_now, name = coalesce(p_name, m.name) WHERE m.id = v_member.id;
   DELETE FROM sessions s WHERE s.id IN (SELECT o.id FROM sessions o WHERE o.expires_at < p_now ORDER BY o.expires_at LIMIT 100 FOR UPDATE SKIP LOCKED);
   INSERT INTO sessions (id, token_hash, member_id, agency_id, created_at, last_seen_at, expires_at, ip, user_agent)
@@ -81,9 +88,18 @@ ALTER FUNCTION fluxo_switch_session(uuid, uuid, timestamptz) OWNER TO fluxo_syst
 REVOKE ALL ON FUNCTION fluxo_switch_session(uuid, uuid, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_switch_session(uuid, uuid, timestamptz) TO fluxo_app;
 
--- fluxo_end_session: signs out.
-CREATE OR REPLACE FUNCTION fluxo_end_session(p_token_hash bytea)
-RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$ DELETE FROM sessions s WHERE s.token_hash = p_token_hash $$;
-ALTER FUNCTION fluxo_end_session(bytea) OWNER TO fluxo_system;
-REVOKE ALL ON FUNCTION fluxo_end_session(bytea) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_end_session(bytea) TO fluxo_app;
+-- fluxo_sign_out: ends the session with a token, if there is one, and leaves an entry of its member in the audit log. In: the operation that ends it.
+CREATE OR REPLACE FUNCTION fluxo_sign_out(p_token_hash bytea, p_action text, p_ip text, p_user_agent text, p_request_id text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+DECLARE
+  v_session sessions%ROWTYPE;
+BEGIN
+  DELETE FROM sessions s WHERE s.token_hash = p_token_hash RETURNING * INTO v_session;
+  IF NOT FOUND THEN RETURN; END IF;
+  PERFORM fluxo_audit_insert(
+    jsonb_build_object('actorKind', 'member', 'actorId', v_session.member_id, 'action', p_action, 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
+    v_session.agency_id, NULL, 'session', v_session.id::text, NULL, '{"isEnded": true}');
+END $$;
+ALTER FUNCTION fluxo_sign_out(bytea, text, text, text, text) OWNER TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_sign_out(bytea, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_sign_out(bytea, text, text, text, text) TO fluxo_app;

@@ -42,7 +42,7 @@ export interface Membership {
   readonly isCurrent: boolean;
 }
 
-/** Opens a session for a person whom somebody invited. @param db fluxo_app @returns undefined for a person whom nobody invited */
+/** Opens a session for a person whom somebody invited; leaves an entry in the audit log. @param db fluxo_app @returns undefined for a person whom nobody invited */
 export async function signIn(db: pg.Pool, person: SignIn): Promise<{ readonly memberId: string; readonly agencyId: string | null } | undefined> {
   const { issuer, subject, email, name, sessionId, tokenHash, now, expiresAt, ip, userAgent, requestId } = person;
   const { rows } = await db.query<{ member_id: string; agency_id: string | null }>({
@@ -88,7 +88,16 @@ export async function switchSession(db: pg.Pool, sessionId: string, memberId: st
   return rows[0]?.is_switched === true;
 }
 
-/** Ends the session with a token, if there is one. @param db fluxo_app */
-export async function endSession(db: pg.Pool, tokenHash: Uint8Array): Promise<void> {
-  await db.query({ name: "fluxo_end_session", text: "SELECT fluxo_end_session($1)", values: [Buffer.from(tokenHash)] });
+/** What ends a session, for its entry in the audit log. */
+export interface SignOut {
+  /** The operation's id. */
+  readonly action: string;
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string;
+}
+
+/** Ends the session with a token, if there is one, and leaves an entry of its member in the audit log. @param db fluxo_app */
+export async function signOut(db: pg.Pool, tokenHash: Uint8Array, { action, ip, userAgent, requestId }: SignOut): Promise<void> {
+  await db.query({ name: "fluxo_sign_out", text: "SELECT fluxo_sign_out($1, $2, $3, $4, $5)", values: [Buffer.from(tokenHash), action, ip, userAgent, requestId] });
 }

@@ -114,6 +114,46 @@ test("the answer of the provider is taken only from the browser that asked, once
   expect(problem((await denied.ask(`${api.url}/auth/callback?error=access_denied`)).text).code).toBe("SIGN_IN_FAILED");
 });
 
+test("signing in, being refused under a member's address, and signing out are in the audit log; no token is", async () => {
+  const { login, email } = person();
+  const memberId = (await invite(email, "viewer")).text("id");
+  const entries = async (query: string): Promise<unknown[]> => (await agency.client.get(`/v1/audit-entries?limit=20&${query}`)).at("data") as unknown[];
+  const sessionId = async (): Promise<string> => (await browser.client(api.url).get("/v1/me/sessions")).text("data", 0, "id");
+  await browser.signIn(api.url, login);
+  const [first, firstCookie] = [await sessionId(), browser.cookies.get(api.url)?.get("fluxo_session") ?? ""];
+  await browser.signIn(api.url, login);
+  const [second, secondCookie] = [await sessionId(), browser.cookies.get(api.url)?.get("fluxo_session") ?? ""];
+  expect((await browser.client(api.url).post("/auth/logout", undefined, { "x-forwarded-for": "203.0.113.7" })).status).toBe(204);
+  const actor = { kind: "member", id: memberId };
+  const of = (id: string) => ({ actor, resource: { type: "session", id }, tenantId: null, requestId: expect.any(String) as unknown, before: null });
+  expect(await entries(`actorId=${memberId}`)).toMatchObject([
+    { ...of(second), action: "signOut", ip: "203.0.113.7", after: { isEnded: true } },
+    { ...of(first), action: "finishSignIn", after: { isEnded: true } },
+    { ...of(second), action: "finishSignIn", after: null },
+    { ...of(first), action: "finishSignIn", after: null },
+  ]);
+
+  const impostor = `impostor-of-${login}`;
+  provider.people.set(impostor, { email, email_verified: true, name: "Impostor" });
+  expect(problem((await new Browser().signIn(api.url, impostor)).text).code).toBe("NOT_A_MEMBER");
+  expect(await entries(`resourceId=${memberId}&action=finishSignIn`)).toMatchObject([{ actor: { kind: "person", id: impostor }, resource: { type: "member", id: memberId }, before: null, after: { refused: "NOT_A_MEMBER" } }]);
+  // An address that the provider has not verified names nobody, and a stranger is no agency's.
+  const before = await entries("action=finishSignIn");
+  provider.people.set(`unverified-${login}`, { email, email_verified: false, name: "Unverified" });
+  expect(problem((await new Browser().signIn(api.url, `unverified-${login}`)).text).code).toBe("NOT_A_MEMBER");
+  expect(problem((await new Browser().signIn(api.url, person().login)).text).code).toBe("NOT_A_MEMBER");
+  expect(await entries("action=finishSignIn")).toEqual(before);
+
+  // A repeat ends nothing and leaves nothing; nor does an API key sign anybody out.
+  expect((await createClient(api.url, undefined, { cookie: `fluxo_session=${secondCookie}`, "sec-fetch-site": "same-origin", "fluxo-csrf": "1" }).post("/auth/logout")).status).toBe(401);
+  expect((await agency.client.post("/auth/logout")).at("code")).toBe("STATE_CONFLICT");
+  expect(await entries("action=signOut&resourceId=" + second)).toHaveLength(1);
+  expect(secondCookie).toHaveLength(43);
+  const { rows } = await api.system.query<{ text: string }>("SELECT string_agg(e::text, ' ') AS text FROM audit_entries e");
+  for (const token of [firstCookie, secondCookie]) expect(rows[0]?.text).not.toContain(token);
+  expect((await agency.client.get("/v1/audit-entries/verification")).at("isIntact")).toBe(true);
+});
+
 test("comes back to paths of this page only", async () => {
   for (const returnTo of ["https://evil.example", "//evil.example", "/\\evil.example", "evil"]) {
     const refused = await browser.ask(`${api.url}/auth/login?returnTo=${encodeURIComponent(returnTo)}`);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock, IdSource } from "@fluxo/core/ports/clock";
-import { endSession, signIn } from "@fluxo/prisma/access/sessions";
+import { signIn, signOut } from "@fluxo/prisma/access/sessions";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
 import type pg from "pg";
 import { z } from "zod";
@@ -78,9 +78,21 @@ export class SignIns {
     const { ip, userAgent, requestId } = context;
     const opened = await signIn(pool, { ...person, sessionId: ids.next(), tokenHash: sessionHash(token), now, expiresAt: new Date(now.getTime() + sessionMs), ip, userAgent, requestId });
     if (opened === undefined) throw new RequestError("NOT_A_MEMBER", { detail: person.email === null ? "The identity provider tells no verified address." : "Nobody invited the address that the identity provider tells." });
-    const before = readCookie(cookieHeader, cookies.sessionName);
-    if (before !== undefined) await endSession(pool, sessionHash(before));
+    await this.#end(cookieHeader, "finishSignIn", context);
     return { location: kept.returnTo, cookies: [cookies.set(cookies.sessionName, token, Math.floor(sessionMs / 1_000)), cookies.set(cookies.signInName, "", 0)] };
+  }
+
+  /** Ends the session of a browser, if it has one. @param cookieHeader the request's @returns the cookies to set */
+  async end(cookieHeader: string | undefined, context: RequestContext): Promise<readonly string[]> {
+    const { cookies } = this.#options;
+    await this.#end(cookieHeader, "signOut", context);
+    return [cookies.set(cookies.sessionName, "", 0)];
+  }
+
+  async #end(cookieHeader: string | undefined, action: string, { ip, userAgent, requestId }: RequestContext): Promise<void> {
+    const { pool, cookies } = this.#options;
+    const token = readCookie(cookieHeader, cookies.sessionName);
+    if (token !== undefined) await signOut(pool, sessionHash(token), { action, ip, userAgent, requestId });
   }
 
   #provider(): IdentityProvider {

@@ -13,7 +13,7 @@ const entryShape = {
   occurredAt: instantSchema("When it was done."),
   tenantId: idSchema("The tenant that it was about.").nullable(),
   actor: z
-    .strictObject({ kind: z.string().meta({ description: "apiKey or member.", example: "apiKey" }), id: z.string().meta({ description: "The key or the member.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" }) })
+    .strictObject({ kind: z.string().meta({ description: "apiKey, member, signingKey (which signed a provisioning token), or person (whose sign-in was refused).", example: "apiKey" }), id: z.string().meta({ description: "The key, the member, or the subject that the identity provider named.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" }) })
     .nullable()
     .meta({ description: "Who did it; null once erased." }),
   action: z.string().meta({ description: "The id of the operation.", example: "updateWorkflow" }),
@@ -50,7 +50,7 @@ const verificationSchema = z
   .meta({ id: "AuditVerification", description: "Whether the chain of the audit log is whole." });
 
 const filterShape = {
-  actorId: z.string().max(200).optional().meta({ description: "By this key or member.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" }),
+  actorId: z.string().max(200).optional().meta({ description: "By this key, member or person.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" }),
   action: z.string().regex(/^[A-Za-z]{1,64}$/).optional().meta({ description: "This operation.", example: "updateWorkflow" }),
   resourceType: z.string().regex(/^[A-Za-z]{1,64}$/).optional().meta({ description: "About this kind of thing.", example: "workflow" }),
   resourceId: z.string().max(200).optional().meta({ description: "About this thing.", example: "0197a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b" }),

@@ -80,6 +80,7 @@ export const sessionRoutes = {
     scope: "authenticated",
     subject: "caller",
     repeatable: "Without the session there is nothing more to end.",
+    unaudited: "The end of the session writes its entry itself.",
     headers: z.strictObject({ Cookie: cookies }),
     responses: { 204: { description: "Signed out.", headers: { "Set-Cookie": "Removes the cookie." } } },
     problems: ["STATE_CONFLICT"],

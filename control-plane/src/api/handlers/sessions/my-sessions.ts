@@ -26,12 +26,11 @@ export const endMySession: Handler<Routes["endMySession"]> = async ({ access, pa
 };
 
 /** POST /auth/logout */
-export const signOut: Handler<Routes["signOut"]> = async ({ access }, { tenantDb, announceAccess, signIns }) => {
-  const sessionId = sessionOf(access);
-  await inOwnScope(access.agencyId, tenantDb, (db) => endSessions(db, access.actor.id, sessionId));
+export const signOut: Handler<Routes["signOut"]> = async ({ access, headers, context }, { announceAccess, signIns }) => {
+  sessionOf(access);
+  const cookies = await signIns.end(headers.Cookie, context);
   await announceAccess({ version: 1, kind: "sessions" });
-  const { cookies } = signIns;
-  return { status: 204, headers: { "Set-Cookie": [cookies.set(cookies.sessionName, "", 0)] } };
+  return { status: 204, headers: { "Set-Cookie": cookies } };
 };
 
 /** POST /v1/me/membership */
