@@ -99,9 +99,10 @@ GRANT EXECUTE ON FUNCTION fluxo_dispatch_extend(text, jsonb, int) TO fluxo_syste
 --       parked: [{ occurrenceKey, code, message, reference, raw (base64), occurredAt }], poll: { id, durationMs } | null, error: { code, message } | null,
 --       entries (what the kind remembers): { isAnew (forgets all first), dropped: [key], kept: [{ key, value }] } | null }.
 -- Out:  per trigger: whether its lease was still held (else nothing was written) and what became of what it saw.
+-- Plans are made once per connection: made anew for the rows of each tenant, the long statement's took longer than the statement.
 CREATE OR REPLACE FUNCTION fluxo_dispatch_commit(p_owner text, p_rows jsonb)
 RETURNS TABLE (trigger_id uuid, is_held boolean, accepted int, duplicate int, filtered int, parked int, execution_ids uuid[])
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz;

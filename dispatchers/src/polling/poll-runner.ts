@@ -1,8 +1,10 @@
 import { NodeError } from "@fluxo/core/errors/node-error";
 import { normalizeMessage } from "@fluxo/core/errors/normalize";
 import type { Clock, IdSource, Random } from "@fluxo/core/ports/clock";
+import { isTransient } from "@fluxo/prisma/database/errors";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { commitDispatch, type DispatchOutcome, type DispatchResult } from "@fluxo/prisma/dispatch/commit";
+import { GroupCommit } from "@fluxo/runtime/group-commit";
 import type { Logger } from "@fluxo/runtime/logger";
 import type pg from "pg";
 import { filterItems } from "../filter-items.ts";
@@ -22,13 +24,32 @@ export interface PollRunnerOptions {
 }
 
 const RETRY_MS = { first: 30_000, last: 3_600_000 } as const;
+const GROUP_MAX = 50;
+const QUEUED_MAX = 10_000;
+const GROUPS_AT_ONE_TIME = 2;
+/** What found more than so many items is committed alone: others would wait for it. */
+const SHARED_ITEMS_MAX = 20;
 
-/** Looks at sources and commits what was found. A look that fails is recorded and tried again later, with a growing wait. */
+/**
+ * Looks at sources and commits what was found. A look that fails is recorded and tried again later, with a growing wait. Looks that end while others are being committed
+ * share the next statement.
+ */
 export class PollRunner {
   readonly #options: PollRunnerOptions;
+  readonly #commits: GroupCommit<DispatchOutcome, DispatchResult>;
+  /** Commits under way, by trigger: a statement names each trigger once, whichever of its epochs. */
+  readonly #committing = new Map<string, Promise<DispatchResult>>();
 
   constructor(options: PollRunnerOptions) {
     this.#options = options;
+    this.#commits = new GroupCommit({
+      flush: (outcomes) => this.#write(outcomes),
+      maxBatch: GROUP_MAX,
+      maxQueued: QUEUED_MAX,
+      maxInFlight: GROUPS_AT_ONE_TIME,
+      retryRowByRow: true,
+      isRetryable: (error) => !isTransient(error),
+    });
   }
 
   /** One look at one source. Undefined when another dispatcher holds the trigger by now. @throws what the database threw */
@@ -39,11 +60,29 @@ export class PollRunner {
 
   /** Commits what became of one trigger. Undefined when another dispatcher holds it by now. @param durationMs of the look, for the ledger; absent: there was none. @throws what the database threw */
   async commit(outcome: DispatchOutcome, durationMs?: number): Promise<DispatchResult | undefined> {
-    const { app, owner, ids, logger, source } = this.#options;
-    const [result] = await commitDispatch(app, owner, [{ ...outcome, ...(durationMs === undefined ? {} : { durationMs }) }], ids);
-    if (result?.isHeld === true) return result;
+    const { logger, source } = this.#options;
+    const { triggerId } = outcome.held;
+    for (let other = this.#committing.get(triggerId); other !== undefined; other = this.#committing.get(triggerId)) await other.catch(() => undefined);
+    const committing = this.#commit({ ...outcome, ...(durationMs === undefined ? {} : { durationMs }) }).finally(() => this.#committing.delete(triggerId));
+    this.#committing.set(triggerId, committing);
+    const result = await committing;
+    if (result.isHeld) return result;
     logger.warn({ kind: source.kind, triggerId: outcome.held.triggerId, epoch: outcome.held.epoch }, "the lease was lost during a look; nothing was written");
     return undefined;
+  }
+
+  async #commit(outcome: DispatchOutcome): Promise<DispatchResult> {
+    const { items, marks, parked, entries } = outcome;
+    if (entries === undefined && items.length + marks.length + parked.length <= SHARED_ITEMS_MAX) return this.#commits.add(outcome);
+    const [result] = await this.#write([outcome]);
+    if (result === undefined) throw new Error("A commit of one look has no result.");
+    return result;
+  }
+
+  async #write(outcomes: readonly DispatchOutcome[]): Promise<DispatchResult[]> {
+    const { app, owner, ids } = this.#options;
+    const results = new Map((await commitDispatch(app, owner, outcomes, ids)).map((result) => [result.triggerId, result]));
+    return outcomes.flatMap(({ held }) => results.get(held.triggerId) ?? []);
   }
 
   async #look(claimed: ClaimedTrigger, outer: AbortSignal | undefined): Promise<DispatchOutcome> {

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DispatchStage } from "./stage.ts";
 
-/** How long one round may take; what was not looked at by then does not count. */
-const ROUND_MS = 60_000;
+/** How long one round may take, so that all are looked at; what was not looked at by then does not count. */
+const ROUND_MS = 240_000;
 const ASKED_EVERY_MS = 500;
 
 /**
