@@ -1,3 +1,4 @@
+import { COPY_BYTES_MAX } from "@fluxo/prisma/files/file-copies";
 import { COMMON_VARIABLES } from "@fluxo/runtime/config/common";
 import { intVariable, loadConfig, type Environment } from "@fluxo/runtime/config/load";
 import { z } from "zod";
@@ -24,6 +25,9 @@ export const dispatcherVariables = z.object({
     .min(1)
     .optional()
     .describe("The folder that holds a folder per tenant, named by the tenant's id, for triggers that watch files (docs/triggers-file.md). Without it no folder is watched; buckets are."),
+  DISPATCHER_FILE_BYTES_MAX: intVariable({ min: 0, max: COPY_BYTES_MAX })
+    .default(104_857_600)
+    .describe("Bytes of a watched file or object whose content is given, at most, whatever its trigger asks for; larger ones are told without it."),
   DISPATCHER_HELD_MAX: intVariable({ min: 0, max: 20_000 })
     .default(500)
     .describe("Connections that one process holds to sources that tell of news (IMAP IDLE), at one time; what has no place is polled. 0: none are held."),

@@ -95,7 +95,7 @@ GRANT EXECUTE ON FUNCTION fluxo_dispatch_extend(text, jsonb, int) TO fluxo_syste
 -- fluxo_dispatch_commit(owner, rows): what dispatching some triggers came to, in one statement and one commit (I1, I3): executions, the other occurrences, parked
 -- items, the ledger, the clocks, and the cursor, which therefore never passes an item whose occurrence is not committed.
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { triggerId, epoch, cursor, nextDueAt (null: no more), hold (keeps the lease), isConnected,
---       items: rows of fluxo_intake with idx unique over the call, marks: [{ occurrenceKey, reason, detail, occurredAt }],
+--       items: rows of fluxo_intake with idx unique over the call, and copy: { fileId, sha256 } (becomes a file of the execution) or none, marks: [{ occurrenceKey, reason, detail, occurredAt }],
 --       parked: [{ occurrenceKey, code, message, reference, raw (base64), occurredAt }], poll: { id, durationMs } | null, error: { code, message } | null,
 --       entries (what the kind remembers): { isAnew (forgets all first), dropped: [key], kept: [{ key, value }] } | null }.
 -- Out:  per trigger: whether its lease was still held (else nothing was written) and what became of what it saw.
@@ -111,6 +111,7 @@ DECLARE
   v_held uuid[];
   v_intake jsonb;
   v_got jsonb;
+  v_copies jsonb;
 BEGIN
   FOR v_tenant, v_rows IN SELECT (g ->> 'tenantId')::uuid, g -> 'rows' FROM jsonb_array_elements(p_rows) g ORDER BY 1 LOOP
     PERFORM set_config('app.tenant_id', v_tenant::text, true);
@@ -132,6 +133,12 @@ BEGIN
       -- Beside a duplicate, intake tells an accepted row twice.
       FROM (SELECT DISTINCT * FROM fluxo_intake(jsonb_build_array(jsonb_build_object('tenantId', v_tenant, 'rows', v_intake)))) n;
       PERFORM set_config('app.tenant_id', v_tenant::text, true);
+      SELECT jsonb_agg(i -> 'copy' || jsonb_build_object('executionId', n."executionId")) INTO v_copies
+      FROM jsonb_array_elements(v_intake) i JOIN jsonb_to_recordset(v_got) AS n("idx" int, "outcome" text, "executionId" uuid) ON n."idx" = (i ->> 'idx')::int
+      WHERE jsonb_typeof(i -> 'copy') = 'object' AND n."outcome" = 'accepted';
+      IF v_copies IS NOT NULL THEN
+        PERFORM fluxo_file_copies_attach(v_tenant, v_copies);
+      END IF;
     END IF;
 
     IF jsonb_path_exists(v_rows, '$[*].entries ? (@ != null)') THEN

@@ -114,7 +114,7 @@ LANGUAGE sql STABLE AS $$
   ), unrolled AS (
     SELECT e.tenant_id, sum(e.storage_bytes) AS storage FROM usage_events e CROSS JOIN mark m WHERE e.txid >= m.upto AND e.id > m.floor_id GROUP BY 1
   ), kept AS (
-    SELECT f.tenant_id, sum(f.bytes) AS bytes FROM files f GROUP BY 1
+    SELECT f.tenant_id, sum(f.bytes) AS bytes FROM files f WHERE f.execution_id IS NOT NULL GROUP BY 1
   ), pairs AS (
     SELECT coalesce(t.tenant_id, m.tenant_id) AS tenant_id, 'executions' AS measure, coalesce(t.workflow_id, m.workflow_id)::text AS subject, t.executions AS expected, m.executions AS metered
     FROM ended t FULL JOIN (SELECT e.tenant_id, e.workflow_id, sum(e.executions) AS executions FROM events e WHERE e.executions > 0 GROUP BY 1, 2) m ON m.tenant_id = t.tenant_id AND m.workflow_id = t.workflow_id

@@ -1,14 +1,18 @@
+import { createHash, randomBytes } from "node:crypto";
 import { CONTENT_BYTES_MAX, recordedChangeSchema } from "@fluxo/nodes/trigger-file/definition";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { describeSourceContract } from "../testing/source.contract.ts";
 import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";
+import { COPY_AHEAD_BYTES_MAX } from "./listing.ts";
 import { TestBucket } from "./testing/bucket.ts";
+import { contentOf } from "./testing/content.ts";
 import { fileConfig } from "./testing/folder.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 let bucket: TestBucket;
 let content: "none" | "reference" = "none";
+let contentBytesMax = CONTENT_BYTES_MAX;
 let secretAccessKey: string | undefined;
 
 const harness: SourceHarness = async (place) => {
@@ -16,7 +20,7 @@ const harness: SourceHarness = async (place) => {
   bucket = made;
   let objects = 0;
   return {
-    config: fileConfig({ source: { kind: "s3", bucket: "reports", prefix: "in/" }, credential: made.credentialId, content, itemsMax: 3, events: ["added", "changed", "removed", "renamed"] }),
+    config: fileConfig({ source: { kind: "s3", bucket: "reports", prefix: "in/" }, credential: made.credentialId, content, contentBytesMax, itemsMax: 3, events: ["added", "changed", "removed", "renamed"] }),
     pageSize: 3,
     open: () => made.open(),
     add: async (count) => {
@@ -36,6 +40,7 @@ beforeAll(async () => {
 afterEach(async () => {
   secretAccessKey = undefined;
   content = "none";
+  contentBytesMax = CONTENT_BYTES_MAX;
   await stage.clear();
 });
 afterAll(() => stage.close());
@@ -124,6 +129,28 @@ describe("a bucket with content: reference", () => {
     );
     for (const input of found) expect(recordedChangeSchema.safeParse(input).error).toBeUndefined();
     expect(await stage.state(staged)).toMatchObject({ failures: 0 });
+  });
+
+  test("copies a large object by requests for parts of it, and not what is replaced meanwhile", async () => {
+    content = "reference";
+    contentBytesMax = 104_857_600;
+    const staged = await stage.stageWatched();
+    const before = randomBytes(26_214_407);
+    const after = randomBytes(26_214_400);
+    await bucket.put("in/table.csv", before);
+    bucket.beforeRead = () => {
+      bucket.beforeRead = () => bucket.put("in/table.csv", after);
+      return Promise.resolve();
+    };
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
+    expect((await stage.owner.query("SELECT 1 FROM files WHERE tenant_id = $1", [staged.tenantId])).rows).toEqual([]);
+    expect(await stage.look(staged)).toMatchObject({ accepted: 1 });
+    expect(bucket.answerBytesMax).toBe(COPY_AHEAD_BYTES_MAX);
+    const [input] = await inputs(staged);
+    const { file } = recordedChangeSchema.parse(input);
+    expect(file).toMatchObject({ name: "table.csv", mediaType: "text/csv", bytes: after.byteLength, sha256: createHash("sha256").update(after).digest("hex") });
+    expect((await contentOf(stage.app, staged.tenantId, file?.fileId)).equals(after)).toBe(true);
+    expect(await stage.look(staged)).toMatchObject({ accepted: 0, duplicate: 0 });
   });
 
   test("tells what could be read before the store failed, then the failure, and the rest once it answers", async () => {

@@ -2,6 +2,7 @@ import type { Json } from "@fluxo/core/json";
 import type { FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
 import type { PollResult } from "../polling/source.ts";
 import { takePage } from "./contents.ts";
+import type { CopyContents } from "./copy-contents.ts";
 import { applyChange, differences, type Change, type Facts, type SeenFile } from "./diff.ts";
 import { isSettled } from "./is-settled.ts";
 import { itemOf, parkedOf } from "./items.ts";
@@ -13,6 +14,7 @@ export interface Comparison {
   readonly listing: Listing;
   readonly place: FilePlace;
   readonly params: FileTriggerParams;
+  readonly copies: CopyContents;
   readonly cursor: Json;
   readonly now: Date;
   /** Tells how long reading takes. */

@@ -4,24 +4,29 @@ import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
 import { TriggerCredentials } from "../email/trigger-credentials.ts";
 import { composePolling } from "../polling/compose-polling.ts";
+import { CopySweep } from "./copy-sweep.ts";
 import { FileSource } from "./file-source.ts";
 import { FolderWatches } from "./folder-watches.ts";
 import { bucketOpener } from "./open-bucket.ts";
 
 /** The dispatcher of folders and buckets. */
 export async function composeFiles(parts: DispatcherParts): Promise<Dispatcher> {
-  const { config, app, system, clock, owner, logger } = parts;
+  const { config, app, system, clock, ids, owner, logger } = parts;
   const root = config.DISPATCHER_FILE_ROOT;
   const vault = await openConfiguredVault(config);
   const http = createGuardedClient({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
   const credentials = new TriggerCredentials({ db: app, vault, tokens: new AccessTokens({ db: app, vault, http, clock, owner }) });
   const watches = root === undefined ? undefined : new FolderWatches({ root, system, logger });
-  const source = new FileSource({ app, root, openBucket: bucketOpener({ credentials, http, clock }), ...(watches === undefined ? {} : { onLook: watches.onLook }) });
+  const source = new FileSource({ app, ids, contentBytesMax: config.DISPATCHER_FILE_BYTES_MAX, root, openBucket: bucketOpener({ credentials, http, clock }), ...(watches === undefined ? {} : { onLook: watches.onLook }) });
+  const sweep = new CopySweep({ system, clock, logger });
   const dispatcher = composePolling("file", source, parts);
   return {
-    start: () => dispatcher.start(),
+    start: () => {
+      dispatcher.start();
+      sweep.start();
+    },
     stop: async () => {
-      await dispatcher.stop();
+      await Promise.all([dispatcher.stop(), sweep.stop()]);
       await watches?.close();
     },
   };

@@ -1,7 +1,10 @@
 import { truncate } from "node:fs/promises";
-import { CONTENT_BYTES_MAX, fileParamsSchema } from "@fluxo/nodes/trigger-file/definition";
+import { CONTENT_BYTES_MAX, INLINE_CONTENT_BYTES_MAX, fileParamsSchema } from "@fluxo/nodes/trigger-file/definition";
+import { uuidV7 } from "@fluxo/prisma/ids";
+import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { takePage, type Page } from "./contents.ts";
+import { CopyContents } from "./copy-contents.ts";
+import { takePage, type Page, type ToldChange } from "./contents.ts";
 import type { Change } from "./diff.ts";
 import { openFolderPlace } from "./folder-place.ts";
 import { fileConfig, TestFolder } from "./testing/folder.ts";
@@ -29,13 +32,19 @@ async function look({ meanwhile, stepMs = 0, itemsMax = 200, events = {} }: Look
     const { files } = await place.list();
     await meanwhile?.();
     const wanted = [...files].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([path, facts]): Change => ({ event: events[path] ?? "added", path, facts }));
+    // Nothing is copied: that needs a database (file-source.store.test.ts).
+    const copies = new CopyContents({ app: new pg.Pool(), ids: uuidV7, bytesMax: INLINE_CONTENT_BYTES_MAX, claimed: { tenantId: folder.tenantId, triggerId: folder.tenantId }, keep: () => Promise.resolve() });
     let nowMs = 0;
-    return await takePage({ place, params, signal, time: () => new Date((nowMs += stepMs)) }, wanted);
+    return await takePage({ place, params, signal, copies, time: () => new Date((nowMs += stepMs)) }, wanted);
   } finally {
     await place.close();
   }
 }
-const shown = ({ taken }: Page): string[] => taken.map(({ change, content }) => `${change.path} ${typeof content === "object" ? `${content.mediaType} ${content.bytes.byteLength}` : content}`);
+const shown = ({ taken }: Page): string[] => taken.map(({ change, content }) => `${change.path} ${shownContent(content)}`);
+function shownContent(content: ToldChange["content"]): string {
+  if (typeof content !== "object") return content ?? "none";
+  return typeof content.bytes === "number" ? `copied ${content.bytes}` : `${content.mediaType} ${content.bytes.byteLength}`;
+}
 
 /** A file of so many bytes, which takes no room. */
 async function ofSize(path: string, bytes: number): Promise<void> {
@@ -44,23 +53,24 @@ async function ofSize(path: string, bytes: number): Promise<void> {
 }
 
 test("a file of the bound has content, one byte more has none, and neither has what was removed", async () => {
-  await ofSize("a.pdf", CONTENT_BYTES_MAX);
-  await ofSize("b.pdf", CONTENT_BYTES_MAX + 1);
+  await ofSize("a.pdf", INLINE_CONTENT_BYTES_MAX);
+  await ofSize("b.pdf", INLINE_CONTENT_BYTES_MAX + 1);
   await folder.write("c");
   const page = await look({ events: { c: "removed" } });
-  expect(shown(page)).toEqual([`a.pdf application/pdf ${CONTENT_BYTES_MAX}`, "b.pdf tooLarge", "c removed"]);
+  expect(shown(page)).toEqual([`a.pdf application/pdf ${INLINE_CONTENT_BYTES_MAX}`, "b.pdf tooLarge", "c removed"]);
   expect(page).toMatchObject({ isCut: false, isWaiting: false });
 });
 
 test("one look takes no more content than a commit may hold; the order stays", async () => {
-  await ofSize("a", CONTENT_BYTES_MAX - 3);
-  await folder.write("b", "123");
-  await ofSize("c", CONTENT_BYTES_MAX + 1);
+  const files = CONTENT_BYTES_MAX / INLINE_CONTENT_BYTES_MAX;
+  await ofSize("a", INLINE_CONTENT_BYTES_MAX + 1);
+  for (let file = 0; file < files; file += 1) await ofSize(`b${1_000 + file}`, INLINE_CONTENT_BYTES_MAX);
+  await ofSize("c", INLINE_CONTENT_BYTES_MAX + 1);
   await folder.write("d", "4");
-  await ofSize("e", 0);
-  const page = await look();
-  expect(shown(page)).toEqual([`a application/octet-stream ${CONTENT_BYTES_MAX - 3}`, "b application/octet-stream 3", "c tooLarge"]);
+  const page = await look({ itemsMax: 1_000 });
   expect(page.isCut).toBe(true);
+  expect(page.taken.length).toBe(files + 2);
+  expect([shown(page).at(0), shown(page).at(-1)]).toEqual(["a tooLarge", "c tooLarge"]);
 });
 
 test("one look takes as many changes as the trigger says", async () => {

@@ -1,6 +1,8 @@
-import { CONTENT_BYTES_MAX, type FileTriggerParams, type MissingReason } from "@fluxo/nodes/trigger-file/definition";
+import { CONTENT_BYTES_MAX, INLINE_CONTENT_BYTES_MAX, type FileTriggerParams, type MissingReason } from "@fluxo/nodes/trigger-file/definition";
 import type { Change } from "./diff.ts";
 import type { FileContent, FilePlace } from "./listing.ts";
+import type { CopyContents } from "./copy-contents.ts";
+import type { FileRef } from "@fluxo/core/ports/files";
 
 /** Bytes of content that one look takes; at least one file is taken. */
 const LOOK_BYTES_MAX = CONTENT_BYTES_MAX;
@@ -11,7 +13,7 @@ const READING_MS_MAX = 8_000;
 export interface ToldChange {
   readonly change: Change;
   /** Absent where content is not asked for. */
-  readonly content?: FileContent | MissingReason;
+  readonly content?: FileContent | FileRef | MissingReason;
 }
 
 export interface Page {
@@ -24,13 +26,14 @@ export interface Page {
 
 interface Reading {
   readonly place: FilePlace;
-  readonly params: Pick<FileTriggerParams, "content" | "itemsMax">;
+  readonly params: Pick<FileTriggerParams, "content" | "contentBytesMax" | "itemsMax">;
+  readonly copies: CopyContents;
   readonly time: () => Date;
   readonly signal: AbortSignal;
 }
 
 /** The changes that one look tells, in their order: as many as the trigger takes, and as much content as one commit may hold. @throws NodeError when the place fails at the first of them */
-export async function takePage({ place, params, time, signal }: Reading, wanted: readonly Change[]): Promise<Page> {
+export async function takePage({ place, params, copies, time, signal }: Reading, wanted: readonly Change[]): Promise<Page> {
   if (params.content === "none") {
     const taken = wanted.slice(0, params.itemsMax).map((change) => ({ change }));
     return { taken, isCut: wanted.length > taken.length, isWaiting: false };
@@ -43,12 +46,12 @@ export async function takePage({ place, params, time, signal }: Reading, wanted:
   for (const change of wanted) {
     signal.throwIfAborted();
     const { size } = change.facts;
-    const missing = missingReason(change);
+    const missing = missingReason(change, Math.min(params.contentBytesMax, copies.bytesMax));
     const isOver = missing === undefined && files > 0 && (bytes + size > LOOK_BYTES_MAX || time().getTime() >= endsAtMs);
     if (taken.length === params.itemsMax || isOver) return { taken, isCut: true, isWaiting };
     let content;
     try {
-      content = missing ?? (await place.read(change.path, change.facts));
+      content = missing ?? (await (size > INLINE_CONTENT_BYTES_MAX ? copies.copy(place, change) : place.read(change.path, change.facts)));
     } catch (error) {
       signal.throwIfAborted();
       // What was read is told; the next look meets the same failure first, and tells it.
@@ -64,7 +67,7 @@ export async function takePage({ place, params, time, signal }: Reading, wanted:
   return { taken, isCut: false, isWaiting };
 }
 
-function missingReason({ event, facts }: Change): MissingReason | undefined {
+function missingReason({ event, facts }: Change, bytesMax: number): MissingReason | undefined {
   if (event === "removed") return "removed";
-  return facts.size > CONTENT_BYTES_MAX ? "tooLarge" : undefined;
+  return facts.size > bytesMax ? "tooLarge" : undefined;
 }

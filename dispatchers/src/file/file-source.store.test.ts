@@ -1,7 +1,9 @@
 import { appendFile, chmod, mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { JsonObject } from "@fluxo/core/json";
 import { CONTENT_BYTES_MAX, recordedChangeSchema } from "@fluxo/nodes/trigger-file/definition";
+import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { describeSourceContract } from "../testing/source.contract.ts";
 import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";
@@ -22,7 +24,7 @@ const harness: SourceHarness = async ({ tenantId, app }) => {
   return {
     config: fileConfig(params),
     pageSize: 3,
-    open: () => new FileSource({ app, root: made.root, openBucket: () => Promise.reject(new Error("No bucket is watched here.")), ...(watches === undefined ? {} : { onLook: watches.onLook }) }),
+    open: () => new FileSource({ app, ids: uuidV7, contentBytesMax: 104_857_600, root: made.root, openBucket: () => Promise.reject(new Error("No bucket is watched here.")), ...(watches === undefined ? {} : { onLook: watches.onLook }) }),
     add: async (count) => {
       for (let added = 0; added < count; added += 1) await made.write(`${(files += 1)}.txt`);
     },
@@ -143,6 +145,7 @@ describe("with content: reference, a folder", () => {
   });
 
   test("tells files of the bound one look after the other, and larger ones without content", async () => {
+    params = { ...params, contentBytesMax: CONTENT_BYTES_MAX };
     const staged = await stage.stageWatched();
     const bytes = { a: CONTENT_BYTES_MAX, b: CONTENT_BYTES_MAX, c: CONTENT_BYTES_MAX + 1 };
     for (const [path, count] of Object.entries(bytes)) await writeFile(folder.at(path), Buffer.alloc(count, path));
@@ -150,10 +153,11 @@ describe("with content: reference, a folder", () => {
     expect(await stage.look(staged)).toMatchObject({ accepted: 2 });
     expect(await stage.look(staged)).toMatchObject({ accepted: 0 });
     const sizes = (await inputs(staged)).map((input) => {
-      const { path, content, fileMissing } = recordedChangeSchema.parse(input);
-      return [path, content === undefined ? fileMissing : Buffer.from(content, "base64").equals(Buffer.alloc(CONTENT_BYTES_MAX, path))];
+      const { path, file, fileMissing } = recordedChangeSchema.parse(input);
+      return [path, file?.sha256 ?? fileMissing];
     });
-    expect(sizes).toEqual([["a", true], ["b", true], ["c", "tooLarge"]]);
+    const hash = (path: string): string => createHash("sha256").update(Buffer.alloc(CONTENT_BYTES_MAX, path)).digest("hex");
+    expect(sizes).toEqual([["a", hash("a")], ["b", hash("b")], ["c", "tooLarge"]]);
   });
 });
 

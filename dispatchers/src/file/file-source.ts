@@ -1,11 +1,13 @@
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { Json } from "@fluxo/core/json";
+import type { IdSource } from "@fluxo/core/ports/clock";
 import { fileParamsSchema, type FileTriggerParams } from "@fluxo/nodes/trigger-file/definition";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { readTriggerEntries } from "@fluxo/prisma/dispatch/entries";
 import type pg from "pg";
 import type { PollContext, PolledSource, PollResult } from "../polling/source.ts";
 import { compare } from "./compare.ts";
+import { CopyContents } from "./copy-contents.ts";
 import { openFolderPlace } from "./folder-place.ts";
 import { isSettled } from "./is-settled.ts";
 import type { FilePlace, Listing } from "./listing.ts";
@@ -14,6 +16,9 @@ import { entryOf, readTold, unreadableKey } from "./remembered.ts";
 export interface FileSourceParts {
   /** Connections of fluxo_app. */
   readonly app: pg.Pool;
+  readonly ids: IdSource;
+  /** Bytes of a file whose content is given, at most, whatever a trigger asks for. */
+  readonly contentBytesMax: number;
   /** The folder that holds a folder per tenant, named by its id; undefined: this installation has none. */
   readonly root: string | undefined;
   /** Opens the bucket of a trigger. @throws NodeError */
@@ -41,15 +46,17 @@ export class FileSource implements PolledSource {
     return [{ key: `file-tenant:${tenantId}`, max: LOOKS_OF_TENANT_MAX }];
   }
 
-  async poll(claimed: ClaimedTrigger, { signal, now }: PollContext): Promise<PollResult> {
+  async poll(claimed: ClaimedTrigger, { signal, now, keep }: PollContext): Promise<PollResult> {
     const params = fileParamsSchema.parse(claimed.config);
+    const { app, ids, contentBytesMax } = this.#parts;
+    const copies = new CopyContents({ app, ids, bytesMax: contentBytesMax, claimed, keep });
     const place = await this.#open(claimed, params, signal);
     try {
       const listing = await place.list();
       this.#parts.onLook?.(claimed, params, listing.files.size);
       if (claimed.cursor === null) return baseline(listing, params, now());
       const told = readTold(await readTriggerEntries(this.#parts.app, claimed.tenantId, claimed.triggerId));
-      return await compare({ told, listing, place, params, cursor: claimed.cursor, now: now(), time: now, signal });
+      return await compare({ told, listing, place, params, copies, cursor: claimed.cursor, now: now(), time: now, signal });
     } finally {
       await place.close();
     }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { FileTriggerParams, MissingReason } from "@fluxo/nodes/trigger-file/definition";
+import { CHUNK_BYTES } from "@fluxo/prisma/files/file-store";
 import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import type { Facts } from "./diff.ts";
@@ -75,6 +76,12 @@ class FolderPlace implements FilePlace {
 
   readonly read = async (path: string, facts: Facts): Promise<FileContent | MissingReason | undefined> =>
     this.#work<FileContent | MissingReason>(path, facts, "unreadable", async (file) => ({ bytes: await bytesOf(file, facts.size, this.#signal), mediaType: mediaTypeByName(path) }));
+
+  readonly copy: FilePlace["copy"] = async (path, facts, begin) =>
+    this.#work<"copied" | MissingReason>(path, facts, "unreadable", async (file) => {
+      await copyParts(file, facts.size, await begin(mediaTypeByName(path), facts.size), this.#signal);
+      return "copied";
+    });
 
   async close(): Promise<void> {
     await this.#folder[Symbol.asyncDispose]();
@@ -153,12 +160,27 @@ async function hashOf(file: FileHandle, signal: AbortSignal): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Hands on the first `size` bytes part by part, all of them through the same memory. */
+async function copyParts(file: FileHandle, size: number, take: (part: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
+  const memory = Buffer.alloc(CHUNK_BYTES);
+  for (let position = 0; position < size; position += CHUNK_BYTES) {
+    const part = await fill(file, memory.subarray(0, Math.min(CHUNK_BYTES, size - position)), position, signal);
+    if (part.byteLength > 0) await take(part);
+    // Cut shorter meanwhile: the comparison that follows tells.
+    if (part.byteLength < CHUNK_BYTES) return;
+  }
+}
+
 /** The first `size` bytes, and no more of a file that grows meanwhile. */
 async function bytesOf(file: FileHandle, size: number, signal: AbortSignal): Promise<Uint8Array> {
-  const bytes = Buffer.alloc(size);
-  for (let length = 0; length < size; ) {
+  return fill(file, Buffer.alloc(size), 0, signal);
+}
+
+/** As much of `bytes` as there is from `position` on. */
+async function fill(file: FileHandle, bytes: Buffer, position: number, signal: AbortSignal): Promise<Buffer> {
+  for (let length = 0; length < bytes.byteLength; ) {
     signal.throwIfAborted();
-    const { bytesRead } = await file.read(bytes, length, size - length, length);
+    const { bytesRead } = await file.read(bytes, length, bytes.byteLength - length, position + length);
     if (bytesRead === 0) return bytes.subarray(0, length);
     length += bytesRead;
   }

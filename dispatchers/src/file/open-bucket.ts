@@ -25,6 +25,6 @@ export function bucketOpener({ credentials, http, clock }: { readonly credential
         throw error;
       }
     };
-    return { list, read: (path, facts) => place.read(path, facts), close: () => place.close() };
+    return { list, read: (path, facts) => place.read(path, facts), copy: (path, facts, begin) => place.copy(path, facts, begin), close: () => place.close() };
   };
 }

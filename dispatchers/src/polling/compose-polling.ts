@@ -1,10 +1,11 @@
 import { queueOwner, type PolledKind } from "@fluxo/contracts/jobs/poll";
+import { extendTriggerLeases, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { createRedis } from "@fluxo/runtime/redis";
 import { ClaimLoop } from "../claim-loop.ts";
 import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
 import { HeldSources } from "./held-sources.ts";
 import { Limits } from "./limits.ts";
-import { PollQueue } from "./poll-queue.ts";
+import { holderOf, PollQueue } from "./poll-queue.ts";
 import { PollRunner } from "./poll-runner.ts";
 import type { PolledSource, WatchableSource } from "./source.ts";
 
@@ -25,8 +26,15 @@ export function composePolling(kind: PolledKind, source: PolledSource, parts: Di
   });
   if (commands === undefined || blocking === undefined || limiting === undefined) throw new Error("No connections to Redis were made.");
   const leaseMs = config.DISPATCHER_LEASE_MS;
-  const runner = new PollRunner({ source, owner, app, ids, clock, random, logger, timeoutMs: leaseMs * LOOK_SHARE });
   const limits = new Limits(limiting, clock, leaseMs);
+  const keepLease = async (claimed: ClaimedTrigger): Promise<boolean> => {
+    const isKept = (await extendTriggerLeases(system, owner, [claimed], leaseMs)).has(claimed.triggerId);
+    // Its places end with the lease. A holder that asks again keeps them.
+    if (isKept) await limits.take(holderOf(owner, claimed.triggerId), source.limits(claimed).map((limit) => ({ ...limit })));
+    return isKept;
+  };
+  const runner = new PollRunner({ source, owner, app, ids, clock, random, logger, timeoutMs: leaseMs * LOOK_SHARE, keepLease });
+
   const places = { max: config.DISPATCHER_HELD_MAX, hostMax: config.DISPATCHER_HELD_PER_HOST_MAX };
   const held = isWatchable(source) ? new HeldSources({ source, runner, owner, system, clock, logger, metrics, leaseMs, ...places }) : undefined;
   const queue = new PollQueue({ kind, source, runner, ...(held === undefined ? {} : { held }), limits, owner, system, redis: { commands, blocking }, prefix, clock, random, logger, leaseMs, concurrency: LOOKS_AT_ONE_TIME });

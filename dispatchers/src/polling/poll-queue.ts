@@ -38,6 +38,11 @@ const FULL_MS = 1_000;
 /** A job whose worker is silent for so long is given to another one. */
 const STALLED_MS = 30_000;
 
+/** Names a look in its limits. */
+export function holderOf(owner: string, triggerId: string): string {
+  return `${owner}:${triggerId}`;
+}
+
 /**
  * The queue of one kind of source: what one process claims, any process looks at. A job is a hint with the trigger's id; the lease, the parameters and
  * the cursor are read when it begins, so that a job that comes late, twice or never costs time and nothing else.
@@ -93,7 +98,7 @@ export class PollQueue {
   async #look(job: Job<PollJob>, token: string | undefined): Promise<void> {
     const { kind, owner, system, leaseMs, limits, runner, held, clock, random } = this.#options;
     const { tenantId, triggerId, limits: wanted } = pollJobSchema.parse(job.data);
-    const holder = `${owner}:${triggerId}`;
+    const holder = holderOf(owner, triggerId);
     if (!(await limits.take(holder, wanted))) {
       await job.moveToDelayed(clock.now().getTime() + FULL_MS * (1 + random()), token);
       throw new DelayedError();

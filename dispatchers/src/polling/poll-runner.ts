@@ -19,10 +19,14 @@ export interface PollRunnerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** For one look; shorter than the lease. */
+  /** For one look, or from one keeping of its lease to the next; shorter than the lease. */
   readonly timeoutMs: number;
+  /** Keeps the lease of a look that takes longer; false when it is another's by now. Absent: a look has its time and no more. @throws what the stores threw */
+  readonly keepLease?: (claimed: ClaimedTrigger) => Promise<boolean>;
 }
 
+/** A look keeps its lease so often in its time, while it asks for more. */
+const KEEPS_IN_TIME = 4;
 const RETRY_MS = { first: 30_000, last: 3_600_000 } as const;
 const GROUP_MAX = 50;
 const QUEUED_MAX = 10_000;
@@ -86,14 +90,28 @@ export class PollRunner {
   }
 
   async #look(claimed: ClaimedTrigger, outer: AbortSignal | undefined): Promise<DispatchOutcome> {
-    const { source, clock, timeoutMs } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = outer === undefined ? timeout : AbortSignal.any([timeout, outer]);
+    const { source, clock, timeoutMs, keepLease } = this.#options;
+    const timeout = new AbortController();
+    const lost = new AbortController();
+    const signal = AbortSignal.any([timeout.signal, lost.signal, ...(outer === undefined ? [] : [outer])]);
+    const end = setTimeout(() => timeout.abort(new DOMException("The look took too long.", "TimeoutError")), timeoutMs);
+    let keptAtMs = performance.now();
+    const keep = async (): Promise<void> => {
+      signal.throwIfAborted();
+      const nowMs = performance.now();
+      if (keepLease === undefined || nowMs - keptAtMs < timeoutMs / KEEPS_IN_TIME) return;
+      if (!(await keepLease(claimed))) lost.abort(new Error("The lease is not kept."));
+      signal.throwIfAborted();
+      keptAtMs = nowMs;
+      end.refresh();
+    };
     try {
-      const found = await source.poll(claimed, { signal, now: () => clock.now() });
+      const found = await source.poll(claimed, { signal, now: () => clock.now(), keep });
       return this.outcomeOf(claimed, found);
     } catch (error) {
-      return this.failureOf(claimed, error, timeout.aborted);
+      return this.failureOf(claimed, error, timeout.signal.aborted);
+    } finally {
+      clearTimeout(end);
     }
   }
 

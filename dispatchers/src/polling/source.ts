@@ -26,6 +26,8 @@ export interface PollResult {
 export interface PollContext {
   readonly signal: AbortSignal;
   readonly now: () => Date;
+  /** Called again and again by a look that takes long: begins its time, and the lease, anew when a part of them is over. @throws when the lease is another's by now, and then `signal` is aborted */
+  readonly keep: () => Promise<void>;
 }
 
 /**

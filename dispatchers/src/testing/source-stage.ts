@@ -1,6 +1,6 @@
 import type { JsonObject } from "@fluxo/core/json";
 import { createPool } from "@fluxo/prisma/database/pool";
-import { claimTriggers, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
+import { claimTriggers, extendTriggerLeases, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import type { DispatchResult } from "@fluxo/prisma/dispatch/commit";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { addSource, seedWorkflow } from "@fluxo/prisma/testing/seed";
@@ -141,7 +141,12 @@ export class SourceStage {
 
   /** The runner of a process that was just started. @param app its connections, where they are to break */
   runner({ source }: StagedSource, process = "a", app: pg.Pool = this.app): PollRunner {
-    return new PollRunner({ source: source.open(), owner: process, app, ids: uuidV7, clock: systemClock, random: () => 0, logger: this.logger, timeoutMs: LOOK_TIMEOUT_MS });
+    return new PollRunner({ source: source.open(), owner: process, app, ids: uuidV7, clock: systemClock, random: () => 0, logger: this.logger, timeoutMs: LOOK_TIMEOUT_MS, keepLease: this.keepLease(process) });
+  }
+
+  /** How a process keeps the lease of a look that takes long. */
+  keepLease(process: string): (claimed: ClaimedTrigger) => Promise<boolean> {
+    return async (claimed) => (await extendTriggerLeases(this.system, process, [claimed], LEASE_MS)).has(claimed.triggerId);
   }
 
   /** One look by a new process. Undefined when its lease was lost. */

@@ -17,6 +17,8 @@ export interface SeenItem {
   readonly key: string;
   readonly occurredAt: Date;
   readonly input: JsonObject;
+  /** A whole copy that becomes a file of the execution, in the same commit. */
+  readonly copy?: { readonly fileId: string; readonly sha256: string };
 }
 
 /** An occurrence that becomes none, by a rule. */
@@ -96,7 +98,7 @@ interface Row {
 
 /**
  * Commits what dispatching any number of triggers came to, of any tenants, in one statement: executions, occurrences, parked items, ledger, clocks,
- * cursors. What another dispatcher holds by now is refused as a whole (I1, I3).
+ * cursors, and copies that become files. What another dispatcher holds by now is refused as a whole (I1, I3).
  * @param db fluxo_app
  */
 export async function commitDispatch(db: pg.Pool, owner: string, outcomes: readonly DispatchOutcome[], ids: IdSource): Promise<DispatchResult[]> {
@@ -109,7 +111,7 @@ export async function commitDispatch(db: pg.Pool, owner: string, outcomes: reado
     nextDueAt,
     hold,
     isConnected,
-    items: items.map(({ key, occurredAt, input }) => ({ idx: idx++, occurrenceKey: key, executionId: ids.next(), occurredAt, ...inlineOrReference("input", input, ids.next()) })),
+    items: items.map(({ key, occurredAt, input, copy = null }) => ({ idx: idx++, occurrenceKey: key, executionId: ids.next(), occurredAt, copy, ...inlineOrReference("input", input, ids.next()) })),
     marks: marks.map(({ key, ...mark }) => ({ occurrenceKey: key, ...mark })),
     parked: parked.map(({ key, raw, ...item }) => ({ occurrenceKey: key, ...item, raw: raw === undefined ? null : Buffer.from(raw.subarray(0, RAW_BYTES_MAX)).toString("base64") })),
     poll: durationMs === undefined ? null : { id: ids.next(), durationMs: Math.round(durationMs) },

@@ -34,7 +34,7 @@ export interface FileStore {
 }
 
 /** Bytes of one part, as the table allows. */
-const CHUNK_BYTES = 1_048_576;
+export const CHUNK_BYTES = 1_048_576;
 
 interface FileRow {
   id: string;

@@ -50,6 +50,16 @@ test("refuses a file that is too large, and an execution with too much of them",
   await expect(port.save({ name: "5", mediaType: "a/b", content: Buffer.from("x") })).rejects.toMatchObject({ errorClass: "DATA", code: "EXECUTION_TOO_LARGE" });
 });
 
+test("refuses to read what a trigger copied and no node can hold", async () => {
+  const files = await portOf(workflow);
+  const [executionId = ""] = await queueExecutions(app, workflow, [{}]);
+  const fileId = uuidV7.next();
+  await owner.query("INSERT INTO files (tenant_id, id, execution_id, node_id, item, name, media_type, bytes, sha256, is_copy) VALUES ($1, $2, $3, 'start', 0, 'f', 'a/b', $4, repeat('0', 64), true)", [
+    workflow.tenantId, fileId, executionId, FILE_BYTES_MAX + 1,
+  ]);
+  await expect(files.read(fileId)).rejects.toMatchObject({ errorClass: "DATA", code: "FILE_TOO_LARGE" });
+});
+
 test("a database that is away is worth another attempt", async () => {
   const away = new pg.Pool({ host: "127.0.0.1", port: 1, max: 1 });
   const port = filePort(createFileStore(away, uuidV7), { tenantId: workflow.tenantId, workflowId: workflow.workflowId, executionId: uuidV7.next(), nodeId: "make", item: 0 });

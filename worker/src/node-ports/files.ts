@@ -19,6 +19,8 @@ export function filePort(store: FileStore, { tenantId, executionId, nodeId, item
     read: async (fileId) => {
       const file = z.uuid().safeParse(fileId).success ? await orUnavailable(store.find(tenantId, fileId)) : undefined;
       if (file === undefined) throw new NodeError("The tenant has no such file.", { errorClass: "DATA", code: "FILE_NOT_FOUND" });
+      // What a dispatcher copied may be larger than what a node can hold.
+      if (file.bytes > FILE_BYTES_MAX) throw new NodeError(`The file has ${file.bytes} bytes; a node can read ${FILE_BYTES_MAX}.`, { errorClass: "DATA", code: "FILE_TOO_LARGE" });
       const content = new Uint8Array(file.bytes);
       let bytes = 0;
       await orUnavailable(

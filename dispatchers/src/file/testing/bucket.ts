@@ -5,6 +5,7 @@ import { s3Client } from "@fluxo/nodes/s3-object/client";
 import { GuardedRequestHandler } from "@fluxo/nodes/s3-object/request-handler";
 import { S3Server } from "@fluxo/nodes/testing/s3-server";
 import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
+import { uuidV7 } from "@fluxo/prisma/ids";
 import { addCredential } from "@fluxo/prisma/testing/credentials";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
@@ -33,6 +34,8 @@ export class TestBucket {
   #isAway = false;
   /** What reading an object is answered with instead, by key. */
   readonly refusals = new Map<string, { readonly status: number; readonly code: string }>();
+  /** Bytes of the largest answer to a request for an object. */
+  answerBytesMax = 0;
   /** What happens once before the next object is read. */
   beforeRead: (() => Promise<unknown>) | undefined;
 
@@ -55,10 +58,10 @@ export class TestBucket {
   /** The source as a new process makes it. */
   open(): FileSource {
     const credentials = new TriggerCredentials({ db: this.#place.app, vault, tokens: noTokens });
-    return new FileSource({ app: this.#place.app, root: undefined, openBucket: bucketOpener({ credentials, http: this.#http, clock: systemClock }) });
+    return new FileSource({ app: this.#place.app, ids: uuidV7, contentBytesMax: 104_857_600, root: undefined, openBucket: bucketOpener({ credentials, http: this.#http, clock: systemClock }) });
   }
 
-  async put(key: string, content = key): Promise<void> {
+  async put(key: string, content: string | Uint8Array = key): Promise<void> {
     await this.#send((client) => client.send(new PutObjectCommand({ Bucket: "reports", Key: key, Body: content })));
   }
 
@@ -81,7 +84,11 @@ export class TestBucket {
       this.beforeRead = undefined;
       await meanwhile?.();
       const refusal = this.refusals.get(key);
-      if (refusal === undefined) return this.#server.http.send(request);
+      if (refusal === undefined) {
+        const answer = await this.#server.http.send(request);
+        this.answerBytesMax = Math.max(this.answerBytesMax, answer.body.byteLength);
+        return answer;
+      }
       return { status: refusal.status, headers: { "content-type": "application/xml" }, body: Buffer.from(`<Error><Code>${refusal.code}</Code><Message>No.</Message></Error>`), url: request.url };
     },
   };

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-/** Bytes of one file at most. */
+/** Bytes of one file that a node makes or reads, at most. */
 export const FILE_BYTES_MAX = 26_214_400;
 
-/** Bytes of all files of one execution together at most. */
+/** Bytes of all files that the nodes of one execution make, together at most. */
 export const EXECUTION_FILE_BYTES_MAX = 104_857_600;
 
 /**
@@ -33,6 +33,6 @@ export interface FilePort {
    * @throws NodeError FILE_TOO_LARGE, EXECUTION_TOO_LARGE (both DATA)
    */
   save(file: NewFile): Promise<FileRef>;
-  /** The content of a file of the tenant. @throws NodeError FILE_NOT_FOUND (DATA) */
+  /** The content of a file of the tenant. @throws NodeError FILE_NOT_FOUND, FILE_TOO_LARGE (both DATA): a file that a trigger copied may have more than FILE_BYTES_MAX */
   read(fileId: string): Promise<Uint8Array>;
 }

@@ -1,4 +1,5 @@
 import { defineNode, MAIN_PORT } from "@fluxo/core/node/definition";
+import { FILE_BYTES_MAX, fileRefSchema } from "@fluxo/core/ports/files";
 import { z } from "zod";
 import { triggerFilterSchema } from "../filters/schema.ts";
 import { credentialIdSchema } from "../schemas/credential.ts";
@@ -8,8 +9,10 @@ import { patternProblem } from "./pattern.ts";
 /** Bytes of a path, relative to what is watched. */
 export const PATH_BYTES_MAX = 1_000;
 
-/** Bytes of a file whose content is given; what is larger is told without it. */
+/** Bytes of content that are held in memory, and that one look takes, at most. */
 export const CONTENT_BYTES_MAX = 10_485_760;
+/** Bytes of a file whose content is recorded in the occurrence itself, in base64: every plan allows such an input. What is larger is copied to the files first. */
+export const INLINE_CONTENT_BYTES_MAX = 16_384;
 
 export const FILE_EVENTS = ["added", "changed", "removed", "renamed"] as const;
 export type FileEvent = (typeof FILE_EVENTS)[number];
@@ -66,6 +69,7 @@ const paramsSchema = z
     stability: stabilitySchema.default({ mode: "size", quietMs: 5_000 }).describe("With a folder: when a file is complete. Objects of a bucket always are."),
     hash: z.enum(["none", "sha256"]).default("none").describe("With a folder: with `sha256`, a file that was touched or written anew with the same content did not change."),
     content: z.enum(["none", "reference"]).default("none").describe("Whether the file's content is stored and given as a file reference, or only what happened is told."),
+    contentBytesMax: z.int().min(1).max(1_073_741_824).default(104_857_600).describe("With `content: reference`: the largest file whose content is given, in bytes; the installation may allow less."),
     intervalSeconds: z.int().min(10).max(86_400).default(60).describe("Seconds between two looks; the plan may ask for more."),
     itemsMax: z.int().min(1).max(1_000).default(200).describe("Most changes that one look takes; the rest comes with the next look, at once."),
     filter: triggerFilterSchema.optional(),
@@ -97,6 +101,8 @@ export const recordedChangeSchema = z.strictObject({
   /** Base64. */
   content: z.base64().exactOptional(),
   mediaType: z.string().exactOptional(),
+  /** Of content that was copied to the files before; it is the first execution's. */
+  file: fileRefSchema.exactOptional(),
   fileMissing: z.enum(MISSING_REASONS).exactOptional(),
 });
 
@@ -122,7 +128,7 @@ whose name cannot be read (no UTF-8, or too long) is parked.
 \`renamed\` also \`previousPath\`; with \`hash: sha256\` and up to 256 MiB \`sha256\`, hex; with an object \`etag\`, without quotes.
 
 **The content** is not in it, unless \`content: reference\` asks for \`file\`: a file reference to the content as it was when the change was seen, so that later nodes get it whatever becomes of the file.
-A file is read up to ${CONTENT_BYTES_MAX / 1_048_576} MiB. Where there is no content, \`file\` is null and \`fileMissing\` says why: \`tooLarge\`, \`unreadable\` (its rights forbid it, or its object is archived), or \`removed\`. A file that
+A file is read up to \`contentBytesMax\`. Nodes take files of up to ${FILE_BYTES_MAX / 1_048_576} MiB; what is larger can be downloaded. Where there is no content, \`file\` is null and \`fileMissing\` says why: \`tooLarge\`, \`unreadable\` (its rights forbid it, or its object is archived), or \`removed\`. A file that
 changes while it is read is told by a later look.
 
 Folders are below the tenant's own folder of this installation (\`DISPATCHER_FILE_ROOT\`). A change of \`source\`, \`credential\`, \`include\` or \`exclude\` begins anew.`,

@@ -29,6 +29,12 @@ describe("with content: reference, trigger.file", () => {
     expect(Buffer.from(await files.read(file.fileId)).equals(Buffer.from(text))).toBe(true);
   });
 
+  test("gives content that was copied before as it is", async () => {
+    const files = new MemoryFiles();
+    const file = await files.save({ name: "b.csv", mediaType: "text/csv", content: Buffer.from("1,2") });
+    await expect(executeNode("trigger.file", params, nodeContext({ trigger: { ...change, file: { ...file } }, files }))).resolves.toEqual({ kind: "done", output: { ...change, file } });
+  });
+
   test("says why there is none", async () => {
     const trigger = { ...change, fileMissing: "tooLarge" };
     await expect(executeNode("trigger.file", params, nodeContext({ trigger }))).resolves.toEqual({ kind: "done", output: { ...trigger, file: null } });
