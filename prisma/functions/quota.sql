@@ -1,7 +1,15 @@
+-- fluxo_first_instant(local, zone): the first instant at which the zone's clocks show a local time, which may come twice: AT TIME ZONE alone takes the second one.
+CREATE OR REPLACE FUNCTION fluxo_first_instant(p_local timestamp, p_zone text) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN (p_local AT TIME ZONE p_zone - interval '1 hour') AT TIME ZONE p_zone >= p_local THEN p_local AT TIME ZONE p_zone - interval '1 hour' ELSE p_local AT TIME ZONE p_zone END
+$$;
+REVOKE ALL ON FUNCTION fluxo_first_instant(timestamp, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_first_instant(timestamp, text) TO fluxo_app, fluxo_system;
+
 -- fluxo_month_window(at, zone): the calendar month of a zone that an instant lies in: the window of every quota. As core's monthWindow (a test compares them).
 CREATE OR REPLACE FUNCTION fluxo_month_window(p_at timestamptz, p_zone text) RETURNS TABLE (starts_at timestamptz, ends_at timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-  SELECT date_trunc('month', p_at AT TIME ZONE p_zone) AT TIME ZONE p_zone, (date_trunc('month', p_at AT TIME ZONE p_zone) + interval '1 month') AT TIME ZONE p_zone
+  SELECT fluxo_first_instant(m.begins, p_zone), fluxo_first_instant(m.begins + interval '1 month', p_zone) FROM (SELECT date_trunc('month', p_at AT TIME ZONE p_zone) AS begins) m
 $$;
 REVOKE ALL ON FUNCTION fluxo_month_window(timestamptz, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_month_window(timestamptz, text) TO fluxo_app, fluxo_system;

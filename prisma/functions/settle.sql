@@ -7,7 +7,8 @@ LANGUAGE sql AS $$
   ), metered AS (
     INSERT INTO usage_events (tenant_id, txid, occurred_at, workflow_id, executions)
     SELECT p_tenant, txid_current(), max(e.completed_at), e.workflow_id, count(*)
-    FROM gone g JOIN executions e ON e.tenant_id = p_tenant AND e.id = g.execution_id
+    -- The ids are given once more: by the join alone, a plan for any ids may read the whole table.
+    FROM gone g JOIN executions e ON e.tenant_id = p_tenant AND e.id = g.execution_id AND e.id = ANY (p_ids)
     WHERE g.metric = 'executions'
     GROUP BY e.workflow_id, date_trunc('hour', e.completed_at, 'UTC')
   ), total AS (

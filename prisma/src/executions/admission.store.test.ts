@@ -134,6 +134,15 @@ function offsetOf(zone: string, instant: Date): number {
   return (sign === "-" ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
 }
 
+test("where midnight comes twice, the month of the quota begins with the first one", async () => {
+  const zone = "America/Havana";
+  const given = ["2026-11-01T03:59:59Z", "2026-11-01T04:00:00Z", "2026-11-01T04:30:00Z", "2026-11-01T05:30:00Z"].map((time) => [zone, new Date(time)] as [string, Date]);
+  const [before, ...after] = await windowsOf(given);
+  expect(before?.end.toISOString()).toBe("2026-11-01T04:00:00.000Z");
+  expect(after.map(({ start }) => start.toISOString())).toEqual(after.map(() => "2026-11-01T04:00:00.000Z"));
+  expect(await windowsOf(given)).toEqual(given.map(([, instant]) => monthWindow(instant, zone)));
+});
+
 test("the month of the quota is core's month, in every zone and at its edges", async () => {
   const { rows: known } = await owner.query<{ name: string }>("SELECT name FROM pg_timezone_names");
   const names = new Set(known.map(({ name }) => name));
