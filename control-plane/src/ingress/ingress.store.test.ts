@@ -28,7 +28,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   owner = openPool(database.ownerUrl);
   app = openPool(database.appUrl);
-  ({ tenantId } = await insertTenant(owner));
+  ({ tenantId } = await insertTenant(owner, "AGENCY"));
   open = await insertHook(owner, tenantId);
   ({ server, recorder } = await serve(app));
 });
@@ -102,6 +102,15 @@ describe("what is accepted", () => {
   test("does not depend on the workflow being active: admission says so later", async () => {
     const hook = await insertHook(owner, tenantId, { isActive: false });
     expect((await callJson(hook, {})).status).toBe(202);
+  });
+
+  test("is no larger than the plan allows; a larger one is refused and makes no execution", async () => {
+    const free = await insertTenant(owner, "FREE");
+    const hook = await insertHook(owner, free.tenantId);
+    const body = JSON.stringify({ text: "x".repeat(262_144) });
+    await expectProblem(await call(hook, { body, headers: { "content-type": "application/json" } }), 413, "PAYLOAD_TOO_LARGE");
+    expect(await inputsOf(hook)).toEqual([]);
+    expect((await callJson(hook, { text: "x".repeat(200_000) })).status).toBe(202);
   });
 
   test("may hold what jsonb cannot, and be large", async () => {
