@@ -45,7 +45,8 @@ async function schedule(config: Record<string, unknown>): Promise<{ workflow: Se
 /** As if the schedule had been looked at last so long ago, and is due. */
 async function wind(triggerId: string, ms: number): Promise<Date> {
   const lastAt = new Date(Math.floor((Date.now() - ms) / MINUTE_MS) * MINUTE_MS);
-  await owner.query("UPDATE trigger_states SET armed_at = $2, cursor = $3, next_due_at = clock_timestamp(), claimable_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL WHERE trigger_id = $1", [
+  // Cut, not rounded: columns hold milliseconds, and a claim may follow within half of one.
+  await owner.query("UPDATE trigger_states SET armed_at = $2, cursor = $3, next_due_at = date_trunc('milliseconds', clock_timestamp()), claimable_at = date_trunc('milliseconds', clock_timestamp()), lease_owner = NULL, lease_until = NULL WHERE trigger_id = $1", [
     triggerId,
     lastAt,
     { lastAt: lastAt.toISOString() },

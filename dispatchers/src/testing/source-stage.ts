@@ -127,7 +127,7 @@ export class SourceStage {
 
   /** Makes a trigger due, unless somebody holds it. */
   async hasten({ triggerId }: StagedSource): Promise<void> {
-    await this.owner.query("UPDATE trigger_states SET next_due_at = clock_timestamp(), claimable_at = clock_timestamp() WHERE trigger_id = $1 AND lease_owner IS NULL", [triggerId]);
+    await this.owner.query("UPDATE trigger_states SET next_due_at = date_trunc('milliseconds', clock_timestamp()), claimable_at = date_trunc('milliseconds', clock_timestamp()) WHERE trigger_id = $1 AND lease_owner IS NULL", [triggerId]);
   }
 
   /** Claims a trigger for a process. @throws Error when it cannot be claimed */

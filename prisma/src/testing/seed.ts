@@ -109,7 +109,7 @@ export async function addSource(owner: pg.Pool, workflow: SeededWorkflow, kind: 
   ]);
   await owner.query(
     `INSERT INTO trigger_states (tenant_id, trigger_id, kind, source_key, armed_at, next_due_at, claimable_at)
-     VALUES ($1, $2, $3, 'test', clock_timestamp(), clock_timestamp(), clock_timestamp())`,
+     VALUES ($1, $2, $3, 'test', clock_timestamp(), date_trunc('milliseconds', clock_timestamp()), date_trunc('milliseconds', clock_timestamp()))`,
     [workflow.tenantId, triggerId, kind],
   );
   return triggerId;

@@ -66,7 +66,7 @@ async function winded({ triggerId }: Source, minutes: number): Promise<Date> {
 
 /** Claims one trigger, made of another kind so that nobody else's is meant, and commits what is given. */
 async function dispatch({ triggerId }: Source, parts: Partial<DispatchOutcome>, kind = "schedule"): Promise<void> {
-  await sql("UPDATE trigger_states SET kind = $2, next_due_at = clock_timestamp(), claimable_at = clock_timestamp() WHERE trigger_id = $1::uuid", triggerId, `own-${triggerId}`);
+  await sql("UPDATE trigger_states SET kind = $2, next_due_at = date_trunc('milliseconds', clock_timestamp()), claimable_at = date_trunc('milliseconds', clock_timestamp()) WHERE trigger_id = $1::uuid", triggerId, `own-${triggerId}`);
   const [held] = await claim(`own-${triggerId}`);
   if (held === undefined) throw new Error("Nothing was claimed.");
   const [result] = await commitDispatch(api.pool, "test", [{ held, nextDueAt: LATER, hold: false, isConnected: true, items: [], marks: [], parked: [], ...parts }], uuidV7);
