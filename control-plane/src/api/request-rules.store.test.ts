@@ -132,6 +132,28 @@ describe("kept answers", () => {
   });
 });
 
+test.each([
+  { table: "workflows", set: "error_workflow_id = NULL, updated_at = now() + interval '1 s'" },
+  { table: "tenants", set: "updated_at = now() + interval '1 s'" },
+])("a writer in the background of $table that is not done yet is waited for, and seen", async ({ table, set }) => {
+  const of = await api.createTestTenant(agency, `Background ${table}`);
+  const id = table === "tenants" ? of.id : (await of.client.post("/v1/workflows", { name: "Background" })).text("id");
+  const [client, path] = table === "tenants" ? [agency.client, `/v1/tenants/${id}`] : [of.client, `/v1/workflows/${id}`];
+  const tag = (await client.get(path)).headers.get("etag") ?? "none";
+  const writer = await owner.connect();
+  try {
+    await writer.query("BEGIN");
+    await writer.query(`UPDATE ${table} SET ${set} WHERE id = $1`, [id]);
+    const answer = client.send("PATCH", path, { body: { name: "Overwritten" }, headers: { "if-match": tag } });
+    await expect.poll(() => countOf("pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"), { timeout: 10_000 }).toBeGreaterThan(0);
+    await writer.query("COMMIT");
+    expect([(await answer).status, (await answer).at("code")]).toEqual([412, "PRECONDITION_FAILED"]);
+  } finally {
+    writer.release();
+  }
+  expect((await client.get(path)).text("name")).not.toBe("Overwritten");
+});
+
 describe("entity tags", () => {
   const tagOf = (answer: ClientAnswer): string => answer.headers.get("etag") ?? "none";
 

@@ -11,6 +11,7 @@ import type { ApiServices } from "../services.ts";
 import type { Answer, AnyHandler, GivenRequest } from "./answer.ts";
 import { auditContextOf, auditNoteOf } from "./audit-note.ts";
 import { entityTagOf, passesIfMatch } from "./entity-tags.ts";
+import { holdCompared } from "./hold-compared.ts";
 import { validatePart } from "./validate.ts";
 
 /** A route with what does it, and with what reads the thing that it updates. */
@@ -102,6 +103,7 @@ function resourceOf(route: RouteDefinition, params: unknown, subjectId: string):
 async function assertMatches({ reader }: Operation, given: GivenRequest, { tags, access }: NonNullable<Conditions["ifMatch"]>, services: ApiServices): Promise<void> {
   if (reader === undefined) return;
   const request = { access, context: given.context, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
+  await holdCompared(reader.route, access, given.params, services.tenantDb);
   const current = await reader.handler(request as never, services);
   if (passesIfMatch(tags, entityTagOf(current))) return;
   throw new RequestError("PRECONDITION_FAILED", { detail: "The resource changed since you read it. Read it again and apply the change to that." });

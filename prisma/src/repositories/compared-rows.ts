@@ -1,0 +1,18 @@
+import type { ScopedDb } from "../database/tenant-db.ts";
+
+// NO KEY: what only refers to the row, such as a start of an execution, does not wait.
+
+/** Holds a tenant's row as it is until the transaction ends; waits for whoever changes it now. @param db of the agency */
+export async function holdTenant(db: ScopedDb, id: string): Promise<void> {
+  await db.$queryRaw`SELECT 1 FROM tenants WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
+}
+
+/** As holdTenant, of a workflow. @param db of the tenant */
+export async function holdWorkflow(db: ScopedDb, tenantId: string, id: string): Promise<void> {
+  await db.$queryRaw`SELECT 1 FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
+}
+
+/** As holdTenant, of a credential. @param db of the tenant */
+export async function holdCredential(db: ScopedDb, tenantId: string, id: string): Promise<void> {
+  await db.$queryRaw`SELECT 1 FROM credentials WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
+}
