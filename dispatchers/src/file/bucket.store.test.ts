@@ -130,7 +130,9 @@ describe("a bucket with content: reference", () => {
     for (const input of found) expect(recordedChangeSchema.safeParse(input).error).toBeUndefined();
     expect(await stage.state(staged)).toMatchObject({ failures: 0 });
   });
+});
 
+describe("a bucket with content: reference, of large objects and of a store that fails,", () => {
   test("copies a large object by requests for parts of it, and not what is replaced meanwhile", async () => {
     content = "reference";
     contentBytesMax = 104_857_600;
@@ -151,6 +153,20 @@ describe("a bucket with content: reference", () => {
     expect(file).toMatchObject({ name: "table.csv", mediaType: "text/csv", bytes: after.byteLength, sha256: createHash("sha256").update(after).digest("hex") });
     expect((await contentOf(stage.app, staged.tenantId, file?.fileId)).equals(after)).toBe(true);
     expect(await stage.look(staged)).toMatchObject({ accepted: 0, duplicate: 0 });
+  });
+
+  test("reads a packed object as a whole, because no part of it can be unpacked", async () => {
+    content = "reference";
+    contentBytesMax = 104_857_600;
+    const staged = await stage.stageWatched();
+    const small = randomBytes(2_500_000);
+    await bucket.put("in/1.csv", small, "gzip");
+    await bucket.put("in/2.csv", randomBytes(CONTENT_BYTES_MAX + 1), "gzip");
+    // The server of this test unpacks nothing.
+    expect(await stage.lookUntil(staged, 2)).toMatchObject({ executions: 2 });
+    const [first, second] = (await inputs(staged)).map((input) => recordedChangeSchema.parse(input));
+    expect(first).toMatchObject({ path: "1.csv", file: { bytes: small.byteLength, sha256: createHash("sha256").update(small).digest("hex") } });
+    expect(second).toMatchObject({ path: "2.csv", fileMissing: "tooLarge" });
   });
 
   test("tells what could be read before the store failed, then the failure, and the rest once it answers", async () => {

@@ -61,8 +61,8 @@ export class TestBucket {
     return new FileSource({ app: this.#place.app, ids: uuidV7, contentBytesMax: 104_857_600, root: undefined, openBucket: bucketOpener({ credentials, http: this.#http, clock: systemClock }) });
   }
 
-  async put(key: string, content: string | Uint8Array = key): Promise<void> {
-    await this.#send((client) => client.send(new PutObjectCommand({ Bucket: "reports", Key: key, Body: content })));
+  async put(key: string, content: string | Uint8Array = key, encoding?: string): Promise<void> {
+    await this.#send((client) => client.send(new PutObjectCommand({ Bucket: "reports", Key: key, Body: content, ...(encoding === undefined ? {} : { ContentEncoding: encoding }) })));
   }
 
   async delete(key: string): Promise<void> {
