@@ -88,7 +88,7 @@ test("what found much is committed alone", async () => {
 test("a late look and its successor in one process: the late one writes nothing, though both end at once", async () => {
   const [late] = await claimed(1);
   if (late === undefined) throw new Error("The trigger is not due.");
-  await owner.query("UPDATE trigger_states SET lease_until = clock_timestamp(), claimable_at = clock_timestamp() WHERE trigger_id = $1", [late.triggerId]);
+  await owner.query("UPDATE trigger_states SET lease_until = clock_timestamp() - interval '1 second', claimable_at = clock_timestamp() - interval '1 second' WHERE trigger_id = $1", [late.triggerId]);
   const [successor] = await claimTriggers(system, { kind: "rss", owner: "one", leaseMs: 60_000, limit: 1 });
   if (successor === undefined) throw new Error("The trigger is not due again.");
   const polled = runner();
