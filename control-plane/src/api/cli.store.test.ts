@@ -142,6 +142,18 @@ test("shows what executions did, what fails most, and follows one until its end"
   const top = await asJson(["failures", "top", "--since", "1h"]);
   expect(top).toMatchObject([{ count: 2, code: "PROVIDER_FAILED", workflowId: id, nodeId: "greet", executionId: worse }]);
   expect((await fluxo(["failures", "top"])).out).not.toContain("\u001B");
+  const failure = { nodeId: "greet", name: "Greet", type: "set", integration: "core", message: "No \u001B[31mred\u001B[0m here.", errorClass: "SERVER", code: "PROVIDER_FAILED", occurredAt: new Date().toISOString(), attempt: 2 };
+  await api.owner.query(
+    `INSERT INTO node_executions (tenant_id, execution_id, node_id, item, position, node_type, node_name, integration, status, attempt, ports, failure, completed_at, epoch, is_seeded)
+     VALUES ($1, $2, 'greet', 0, 1, 'set', 'Greet', 'core', 'FAILED', 2, '{}', $3, now(), 1, false)`,
+    [tenant.id, good, JSON.stringify(failure)],
+  );
+  expect(await asJson(["failures", "list", "--workflow", id, "--type", "set", "--code", "PROVIDER_FAILED"])).toMatchObject([{ executionId: good, nodeId: "greet", attempts: 2, failure: { code: "PROVIDER_FAILED" } }]);
+  expect(await asJson(["failures", "list", "--code", "PROVIDER_REJECTED"])).toEqual([]);
+  const listed = await fluxo(["failures", "list"]);
+  expect([listed.exit, listed.out.includes(good), listed.out.includes("\u001B")]).toEqual([0, true, false]);
+  // A node that its execution went on without is no failed execution.
+  expect(await asJson(["failures", "top", "--since", "1h"])).toEqual(top);
   expect(await fluxo(["executions", "tail", good])).toMatchObject({ exit: 0, out: expect.stringContaining("SUCCESS") });
   expect(await fluxo(["executions", "tail", bad])).toMatchObject({ exit: 1, err: expect.stringContaining("FAILED") });
   const again = (await asJson(["executions", "rerun", bad, "--from", "failedNode"])) as { executionId: string };

@@ -4,9 +4,32 @@ import { printable, table, type Terminal } from "../terminal.ts";
 
 const DAY_MS = 86_400_000;
 
-/** `failures top` */
+/**
+ * `failures top` and `failures list`. Top counts executions: also those that were blocked, or failed at no node, which GET /v1/failures does not know, as that lists nodes of
+ * the journal, also such that their executions went on without. So it groups what the list of executions tells.
+ */
 export function addFailureCommands(program: Command, terminal: Terminal): void {
-  const failures = program.command("failures").description("What fails most.");
+  const failures = program.command("failures").description("What fails.");
+  failures
+    .command("list")
+    .description("List nodes that failed for good, latest first, also in executions that went on without them.")
+    .option("--since <duration>", "those that failed within this time", duration, DAY_MS)
+    .option("--workflow <id>", "only those of this workflow")
+    .option("--type <type>", "only nodes of this type, such as http.request")
+    .option("--code <code>", "only those with this code")
+    .option("--limit <number>", "at most so many", count, 50)
+    .action(async (options: { since: number; workflow?: string; type?: string; code?: string; limit: number }, command: Command) => {
+      const { client, show } = contextOf(command, terminal);
+      const query = {
+        from: new Date(Date.now() - options.since).toISOString(),
+        ...(options.workflow === undefined ? {} : { workflowId: options.workflow }),
+        ...(options.type === undefined ? {} : { nodeType: options.type }),
+        ...(options.code === undefined ? {} : { code: options.code }),
+      };
+      const list = await take(client.items("listFailures", { query }), options.limit);
+      const rows = list.map(({ failedAt, executionId, nodeId, item, attempts, failure }) => [failedAt, executionId, nodeId, item, attempts, failure.code, printable(failure.message)]);
+      show(list, list.length === 0 ? "Nothing failed." : table(["FAILED", "EXECUTION", "NODE", "ITEM", "ATTEMPTS", "CODE", "MESSAGE"], rows));
+    });
   failures
     .command("top")
     .description("Group the failed and blocked executions by workflow, node and code, most frequent first.")
