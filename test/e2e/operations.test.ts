@@ -26,7 +26,8 @@ test.for(Object.entries(SERVICES))("%s is alive, ready and measured", async ([, 
   expect([ready?.status, await ready?.json()]).toEqual([200, { status: "ready", failing: [] }]);
   expect([metrics?.status, metrics?.headers.get("content-type")]).toEqual([200, expect.stringMatching(/^(?:text\/plain|application\/openmetrics-text);.*version=/)]);
   const lines = ((await metrics?.text()) ?? "").split("\n").filter((line) => line !== "");
-  const badLines = lines.filter((line) => !/^(?:# (?:HELP|TYPE|UNIT|EOF)|[a-zA-Z_:][\w:]*(?:\{.*\})? (?:[-+]?(?:\d[\d.e+-]*|Inf)|NaN)(?: .*)?$)/.test(line));
+  // Go's ParseFloat, which the exposition format names for values, and OpenMetrics take infinity and not-a-number in any case: prom-client writes `Nan` for the mean of no samples.
+  const badLines = lines.filter((line) => !/^(?:# (?:HELP|TYPE|UNIT|EOF)|[a-zA-Z_:][\w:]*(?:\{.*\})? (?:[-+]?(?:\d[\d.e+-]*|[Ii]nf)|[Nn]a[Nn])(?: .*)?$)/.test(line));
   expect(badLines).toEqual([]);
   expect(lines.filter((line) => line.startsWith("# TYPE fluxo_")).length).toBeGreaterThan(5);
 });
