@@ -12,7 +12,7 @@ LANGUAGE sql IMMUTABLE AS $$
                 WHEN c.key = ANY (p_secret) THEN to_jsonb('[secret ' || left(encode(sha256(convert_to(c.value::text, 'UTF8')), 'hex'), 8) || ']')
                 WHEN c.key = ANY (p_large) OR octet_length(c.value::text) > 4096 THEN jsonb_build_object('sha256', encode(sha256(convert_to(c.value::text, 'UTF8')), 'hex'), 'bytes', octet_length(c.value::text))
                 ELSE c.value END)
-  FROM jsonb_each(p_row) c WHERE c.key NOT IN ('updated_at', 'last_used_at')
+  FROM jsonb_each(p_row) c WHERE c.key NOT IN ('updated_at', 'last_used_at', 'last_login_at')
 $$;
 REVOKE ALL ON FUNCTION fluxo_audit_image(jsonb, text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_audit_image(jsonb, text[], text[]) TO fluxo_system;

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
   -- A person is a member of an agency once, also when it was invited by two addresses.
   UPDATE members m SET issuer = p_issuer, subject = p_subject, joined_at = p_now
-  WHERE m.email = lower(p_email) AND m.issuer IS NULL
+  WHERE m.email = lower(p_email) AND m.issuer IS NULL AND m.external_user_id IS NULL
     AND NOT EXISTS (SELECT FROM members o WHERE o.issuer = p_issuer AND o.subject = p_subject AND o.agency_id IS NOT DISTINCT FROM m.agency_id);
   SELECT m.id, m.agency_id INTO v_member FROM members m LEFT JOIN agencies a ON a.id = m.agency_id
   WHERE m.issuer = p_issuer AND m.subject = p_subject
@@ -21,7 +21,7 @@ BEGIN
     PERFORM fluxo_audit_insert(
       jsonb_build_object('actorKind', 'person', 'actorId', left(p_subject, 200), 'action', 'finishSignIn', 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
       m.agency_id, NULL, 'member', m.id::text, NULL, '{"refused": "NOT_A_MEMBER"}')
-    FROM (SELECT o.id, o.agency_id FROM members o WHERE o.email = lower(p_email) ORDER BY o.id LIMIT 100) m;
+    FROM (SELECT o.id, o.agency_id FROM members o WHERE o.email = lower(p_email) AND o.external_user_id IS NULL ORDER BY o.id LIMIT 100) m;
     RETURN;
   END IF;
   UPDATE members m SET last_login_at = p_now, name = coalesce(p_name, m.name) WHERE m.id = v_member.id;

@@ -24,9 +24,9 @@ GRANT EXECUTE ON FUNCTION fluxo_api_requests_per_minute(uuid) TO fluxo_app;
 DROP FUNCTION IF EXISTS fluxo_resolve_api_key(uuid);
 DROP FUNCTION IF EXISTS fluxo_resolve_api_keys(uuid[]); -- CREATE OR REPLACE changes no result type
 CREATE FUNCTION fluxo_resolve_api_keys(p_ids uuid[])
-RETURNS TABLE (id uuid, agency_id uuid, tenant_id uuid, secret_hash bytea, previous_secret_hash bytea, previous_until timestamptz, scopes text[], expires_at timestamptz, revoked_at timestamptz, is_suspended boolean)
+RETURNS TABLE (id uuid, agency_id uuid, tenant_id uuid, secret_hash bytea, previous_secret_hash bytea, previous_until timestamptz, scopes text[], expires_at timestamptz, revoked_at timestamptz, member_id uuid, is_suspended boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  SELECT k.id, k.agency_id, k.tenant_id, k.secret_hash, k.previous_secret_hash, k.previous_until, k.scopes, k.expires_at, k.revoked_at, coalesce(a.status = 'SUSPENDED', false)
+  SELECT k.id, k.agency_id, k.tenant_id, k.secret_hash, k.previous_secret_hash, k.previous_until, k.scopes, k.expires_at, k.revoked_at, k.member_id, coalesce(a.status = 'SUSPENDED', false)
   FROM api_keys k LEFT JOIN agencies a ON a.id = k.agency_id WHERE k.id = ANY (p_ids)
 $$;
 ALTER FUNCTION fluxo_resolve_api_keys(uuid[]) OWNER TO fluxo_system;

@@ -28,6 +28,7 @@ import { LiveStreams } from "../live/live-streams.ts";
 import { NodeTester } from "../live/node-tester.ts";
 import { WakeHub } from "../live/wake-hub.ts";
 import { JwksCache } from "../provisioning/jwks-cache.ts";
+import { ExchangeLimits } from "./access/exchange-limits.ts";
 import { openAccess, type AccessOptions } from "./access/open-access.ts";
 import { RequestLimits } from "./access/request-limits.ts";
 import { createApiApp } from "./app.ts";
@@ -86,6 +87,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
       await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
     },
     signIns: openSignIns(config, { pool, box, clock: systemClock, ids: uuidV7, randomBytes }),
+    exchangeLimits: new ExchangeLimits({ redis, clock: systemClock, logger, failures: access.failures, perMinute: { ofAddress: config.API_EXCHANGES_PER_ADDRESS, ofAgency: config.API_EXCHANGES_PER_AGENCY } }),
     announceAccess: (change) => access.changes.announce(change),
     handOver: config.FLUXO_FAST_LANE ? fastLane.handOver : () => undefined,
     live,

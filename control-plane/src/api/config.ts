@@ -28,6 +28,8 @@ export const apiVariables = z.object({
   API_SESSION_HOURS: intVariable({ min: 1, max: 720 }).default(12).describe("A session ends after this time, however much it is used."),
   API_FAILURES_PER_ADDRESS: intVariable({ min: 5, max: 100_000 }).default(60).describe("Failed authentications from one address (IPv6: one /64) in a minute; beyond it every request from there is refused until the minute is over."),
   API_FAILURES_PER_KEY: intVariable({ min: 5, max: 100_000 }).default(30).describe("Failed authentications with the id of one key in a minute; beyond it the key is refused from addresses that did not use it rightly before."),
+  API_EXCHANGES_PER_ADDRESS: intVariable({ min: 1, max: 1_000_000 }).default(300).describe("Provisioning tokens that may come from one address (IPv6: one /64) in a minute, over all processes, whatever becomes of them."),
+  API_EXCHANGES_PER_AGENCY: intVariable({ min: 1, max: 1_000_000 }).default(600).describe("Provisioning tokens signed by one agency that may come in a minute, over all processes. Tokens that nobody has signed count as failed authentications of their address."),
   API_DATABASE_CONNECTIONS: intVariable({ min: 2, max: 200 }).default(10).describe("Connections of this process to PostgreSQL as fluxo_app."),
   API_REQUESTS_PER_MINUTE: intVariable({ min: 1, max: 10_000_000 })
     .default(12_000)

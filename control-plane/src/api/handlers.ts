@@ -1,6 +1,6 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { getMe } from "./handlers/access/get-me.ts";
-import { endMemberSessions, endOperatorMemberSessions, removeMember, removeOperatorMember, updateMember } from "./handlers/members/change-member.ts";
+import { endMemberSessions, endOperatorMemberSessions, removeMember, removeOperatorMember, restoreMember, updateMember } from "./handlers/members/change-member.ts";
 import { inviteMember, inviteOperatorMember } from "./handlers/members/invite-member.ts";
 import { getMember, getOperatorMember, listMembers, listOperatorMembers } from "./handlers/members/read-members.ts";
 import { endMySession, listMySessions, signOut, switchMembership } from "./handlers/sessions/my-sessions.ts";
@@ -130,6 +130,7 @@ export const handlers: Handlers<Routes> = {
   getMember,
   updateMember,
   removeMember,
+  restoreMember,
   endMemberSessions,
   listOperatorMembers,
   inviteOperatorMember,

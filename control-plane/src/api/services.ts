@@ -16,6 +16,7 @@ import type { Feeds } from "../live/feeds.ts";
 import type { LiveStreams } from "../live/live-streams.ts";
 import type { NodeTester } from "../live/node-tester.ts";
 import type { JwksCache } from "../provisioning/jwks-cache.ts";
+import type { ExchangeLimits } from "./access/exchange-limits.ts";
 import type { SignIns } from "./sign-in/sign-in.ts";
 
 /** What the handlers of the admin API are given. */
@@ -39,6 +40,8 @@ export interface ApiServices {
   /** Closes a circuit breaker of the workers. @throws what Redis threw */
   readonly closeBreaker: (key: BreakerKey) => Promise<void>;
   readonly signIns: SignIns;
+  /** What provisioning tokens may cost. */
+  readonly exchangeLimits: ExchangeLimits;
   /** Tells every process of the admin API whose access changed, once the change is committed. Best effort, never throws. */
   readonly announceAccess: (change: AccessChange) => Promise<void>;
   /** Tells the workers of a new execution, ahead of its event. */

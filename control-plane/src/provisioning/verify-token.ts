@@ -33,8 +33,16 @@ export interface VerifiedToken {
   readonly expiresAt: Date;
 }
 
-/** The same answer for unknown agencies, unknown keys and wrong signatures. */
-export function refuseToken(detail = "No active signing key of the issuer has signed this token.", cause?: unknown): RequestError {
+/** The refusal of a token that nobody has proven to be theirs: a guess, or a mistake. */
+export class UnprovenTokenError extends RequestError {
+  /** Absent: the same answer for unknown agencies, unknown keys and wrong signatures. */
+  constructor(detail = "No active signing key of the issuer has signed this token.", cause?: unknown) {
+    super("PROVISIONING_TOKEN_REFUSED", { detail, cause });
+  }
+}
+
+/** The refusal of a token that its agency has signed. */
+export function refuseToken(detail: string, cause?: unknown): RequestError {
   return new RequestError("PROVISIONING_TOKEN_REFUSED", { detail, cause });
 }
 
@@ -44,7 +52,7 @@ export function readHead(token: string): TokenHead {
     const { alg, kid } = headerSchema.parse(decodeProtectedHeader(token));
     return { agencyId: z.uuid().parse(decodeJwt(token).iss).toLowerCase(), algorithm: alg, kid };
   } catch (error) {
-    throw refuseToken("The token needs an algorithm of RS256 or EdDSA and a key id in its header, and the agency's id as issuer.", error);
+    throw new UnprovenTokenError("The token needs an algorithm of RS256 or EdDSA and a key id in its header, and the agency's id as issuer.", error);
   }
 }
 
@@ -60,7 +68,7 @@ export async function verifyToken(token: string, head: TokenHead, keys: readonly
     const payload = await check(token, material, key.algorithm, head.agencyId, now);
     if (payload !== undefined) return toVerified(key.id, payload);
   }
-  throw refuseToken();
+  throw new UnprovenTokenError();
 }
 
 async function materialOf(key: SigningKeyRecord, { kid, algorithm }: TokenHead, jwks: JwksCache): Promise<CryptoKey | JWTVerifyGetKey | undefined> {

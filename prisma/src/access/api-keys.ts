@@ -14,6 +14,8 @@ export interface StoredApiKey {
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** The person that a provisioning token gave it to; null: nobody's. */
+  readonly memberId: string | null;
   /** Whether its agency is suspended. */
   readonly isSuspended: boolean;
 }
@@ -33,6 +35,7 @@ interface KeyRow {
   readonly scopes: string[];
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
+  readonly member_id: string | null;
   readonly is_suspended: boolean;
 }
 
@@ -52,6 +55,7 @@ export async function resolveApiKeys(db: pg.Pool, ids: readonly string[]): Promi
         scopes: row.scopes,
         expiresAt: row.expires_at,
         revokedAt: row.revoked_at,
+        memberId: row.member_id,
         isSuspended: row.is_suspended,
       },
     ]),

@@ -19,6 +19,8 @@ export interface ApiKeyRecord {
   readonly rotatedAt: Date | null;
   readonly previousUntil: Date | null;
   readonly lastUsedAt: Date | null;
+  /** The person that a provisioning token gave it to; null: nobody's. */
+  readonly memberId: string | null;
 }
 
 export interface NewApiKey extends KeyOwner {
@@ -28,6 +30,8 @@ export interface NewApiKey extends KeyOwner {
   readonly secretHash: Uint8Array<ArrayBuffer>;
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
+  /** The person that it is given to; absent: nobody. */
+  readonly memberId?: string | undefined;
 }
 
 export interface KeyRotation {
@@ -40,7 +44,7 @@ export interface KeyRotation {
 /** `ended`: revoked or expired; `busy`: the secret before is accepted still, or another rotation came first. */
 export type RotationOutcome = { readonly kind: "rotated"; readonly key: ApiKeyRecord } | { readonly kind: "missing" | "ended" | "busy" };
 
-const select = { id: true, name: true, prefix: true, scopes: true, createdAt: true, expiresAt: true, revokedAt: true, rotatedAt: true, previousUntil: true, lastUsedAt: true } as const;
+const select = { id: true, name: true, prefix: true, scopes: true, createdAt: true, expiresAt: true, revokedAt: true, rotatedAt: true, previousUntil: true, lastUsedAt: true, memberId: true } as const;
 
 /** Newest first. @param db of the owner's agency, or of the operator @param beforeId only keys older than this one */
 export async function listApiKeys(db: ScopedDb, { agencyId, tenantId }: KeyOwner, limit: number, beforeId?: string): Promise<Page<ApiKeyRecord>> {
@@ -49,8 +53,8 @@ export async function listApiKeys(db: ScopedDb, { agencyId, tenantId }: KeyOwner
 }
 
 /** @param db of the owner's agency, or of the operator */
-export function createApiKey(db: ScopedDb, { scopes, ...key }: NewApiKey): Promise<ApiKeyRecord> {
-  return db.apiKey.create({ data: { ...key, scopes: [...scopes] }, select });
+export function createApiKey(db: ScopedDb, { scopes, memberId, ...key }: NewApiKey): Promise<ApiKeyRecord> {
+  return db.apiKey.create({ data: { ...key, scopes: [...scopes], ...(memberId === undefined ? {} : { memberId }) }, select });
 }
 
 /** Gives a key another secret. Of two rotations at once, one is refused. @param db of the owner's agency, or of the operator */

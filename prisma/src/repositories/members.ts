@@ -4,15 +4,21 @@ import { pageOfRows, type Page } from "./page.ts";
 /** A member of an agency, or of the operator (no agency). */
 export interface MemberRecord {
   readonly id: string;
-  readonly email: string;
+  /** Null only of one that was provisioned. */
+  readonly email: string | null;
   readonly name: string | null;
   readonly role: string;
+  /** Of one that was provisioned: the tenant that it is a member of, and its id in the agency's own systems. Null: it was invited. */
+  readonly provisioned: { readonly tenantId: string; readonly externalUserId: string } | null;
   /** The only tenants that it reaches; null: not bound to tenants. */
   readonly tenantIds: readonly string[] | null;
   readonly createdAt: Date;
   /** null: invited, not signed in yet. */
   readonly joinedAt: Date | null;
+  /** Of one that was provisioned: when it last came with a token. */
   readonly lastLoginAt: Date | null;
+  /** Of one that was provisioned: refused since then. */
+  readonly revokedAt: Date | null;
 }
 
 export interface NewMember {
@@ -39,16 +45,26 @@ export interface SessionRecord {
   readonly userAgent: string | null;
 }
 
-const select = { id: true, email: true, name: true, role: true, isBound: true, createdAt: true, joinedAt: true, lastLoginAt: true, tenants: { select: { tenantId: true }, orderBy: { tenantId: "asc" } } } as const;
-type Row = Omit<MemberRecord, "tenantIds"> & { readonly isBound: boolean; readonly tenants: readonly { readonly tenantId: string }[] };
+const select = {
+  id: true, email: true, name: true, role: true, tenantId: true, externalUserId: true, isBound: true, createdAt: true, joinedAt: true, lastLoginAt: true, revokedAt: true,
+  tenants: { select: { tenantId: true }, orderBy: { tenantId: "asc" } },
+} as const;
 
-function toMember({ isBound, tenants, ...member }: Row): MemberRecord {
-  return { ...member, tenantIds: isBound ? tenants.map(({ tenantId }) => tenantId) : null };
+interface Row extends Omit<MemberRecord, "tenantIds" | "provisioned"> {
+  readonly tenantId: string | null;
+  readonly externalUserId: string | null;
+  readonly isBound: boolean;
+  readonly tenants: readonly { readonly tenantId: string }[];
 }
 
-/** Newest first. @param db of the agency, or of the operator */
-export async function listMembers(db: ScopedDb, agencyId: string | null, limit: number, beforeId?: string): Promise<Page<MemberRecord>> {
-  const where = { agencyId, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
+function toMember({ tenantId, externalUserId, isBound, tenants, ...member }: Row): MemberRecord {
+  return { ...member, provisioned: tenantId === null || externalUserId === null ? null : { tenantId, externalUserId }, tenantIds: isBound ? tenants.map((bound) => bound.tenantId) : null };
+}
+
+/** Newest first. @param db of the agency, or of the operator @param tenantId only those that are bound to it, or were provisioned for it */
+export async function listMembers(db: ScopedDb, agencyId: string | null, limit: number, beforeId?: string, tenantId?: string): Promise<Page<MemberRecord>> {
+  const ofTenant = tenantId === undefined ? {} : { OR: [{ tenantId }, { tenants: { some: { tenantId } } }] };
+  const where = { agencyId, ...ofTenant, ...(beforeId === undefined ? {} : { id: { lt: beforeId } }) };
   const { items, hasMore } = pageOfRows(await db.member.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
   return { items: items.map(toMember), hasMore };
 }

@@ -37,7 +37,7 @@ const after = (ms: number): Date => new Date(clock.now().getTime() + ms);
 
 function key(change: Partial<StoredApiKey> = {}): string {
   const { id, text, secretHash } = mintApiKey(uuidV7, randomBytes);
-  stored.keys.set(id, { id, agencyId: uuidV7.next(), tenantId: null, secretHash, previousSecretHash: null, previousUntil: null, scopes: ["tenants:read"], expiresAt: null, revokedAt: null, isSuspended: false, ...change });
+  stored.keys.set(id, { id, agencyId: uuidV7.next(), tenantId: null, secretHash, previousSecretHash: null, previousUntil: null, scopes: ["tenants:read"], expiresAt: null, revokedAt: null, memberId: null, isSuspended: false, ...change });
   return text;
 }
 

@@ -80,7 +80,8 @@ export class Authenticator {
     if (key.isSuspended) throw new RequestError("AGENCY_SUSPENDED");
     keyUses.note(key.id, now);
     return {
-      actor: { kind: "apiKey", id: key.id },
+      // The key of a person acts as the person.
+      actor: key.memberId === null ? { kind: "apiKey", id: key.id } : { kind: "member", id: key.memberId },
       agencyId: key.agencyId,
       tenantIds: key.tenantId === null ? null : new Set([key.tenantId]),
       tenantId: key.tenantId,

@@ -31,6 +31,8 @@ export interface AccessOptions {
 export interface OpenAccess {
   readonly authenticator: Authenticator;
   readonly changes: AccessChanges;
+  /** Of failed authentications. */
+  readonly failures: FailureLimits;
   /** Writes last uses now. */
   flush(): Promise<void>;
   /** Writes what is collected. The connections stay the caller's to end. */
@@ -43,14 +45,14 @@ export function openAccess(options: AccessOptions): OpenAccess {
   const changes = new AccessChanges({ redis, subscriber, prefix, logger });
   const keyUses = new LastUses({ write: (uses) => noteKeyUses(pool, uses), clock, logger });
   const sessionUses = new LastUses({ write: (uses) => noteSessionUses(pool, uses), clock, logger });
-  const limits = new FailureLimits({ redis, changes, clock, metrics, thresholds });
+  const failures = new FailureLimits({ redis, changes, clock, metrics, thresholds });
   const authenticator = new Authenticator({
     resolveKey: inBatches((ids) => resolveApiKeys(pool, ids)),
     resolveSession: (hash) => resolveSession(pool, hash),
     changes,
     keyUses,
     sessionUses,
-    limits,
+    limits: failures,
     sessionIdleMs,
     clock,
   });
@@ -60,5 +62,5 @@ export function openAccess(options: AccessOptions): OpenAccess {
   const both = async (work: (uses: LastUses) => Promise<void>): Promise<void> => {
     await Promise.all([work(keyUses), work(sessionUses)]);
   };
-  return { authenticator, changes, flush: () => both((uses) => uses.flush()), stop: () => both((uses) => uses.stop()) };
+  return { authenticator, changes, failures, flush: () => both((uses) => uses.flush()), stop: () => both((uses) => uses.stop()) };
 }

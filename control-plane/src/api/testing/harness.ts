@@ -25,6 +25,7 @@ import { NodeTester } from "../../live/node-tester.ts";
 import { WakeHub } from "../../live/wake-hub.ts";
 import { JwksCache } from "../../provisioning/jwks-cache.ts";
 import { breakerCloser } from "../close-breaker.ts";
+import type { ExchangesPerMinute } from "../access/exchange-limits.ts";
 import type { FailureThresholds } from "../access/failure-limits.ts";
 import { createCallers } from "./callers.ts";
 import { startInstance, type Instance, type TestProvider } from "./instance.ts";
@@ -50,6 +51,8 @@ export interface HarnessOptions {
   readonly sessionIdleMs?: number;
   /** Requests in a minute of one key or person. */
   readonly perMinuteOfCaller?: number;
+  /** Absent: exchanges of provisioning tokens are not limited. */
+  readonly exchangesPerMinute?: ExchangesPerMinute;
 }
 
 const UNLIMITED: FailureThresholds = { perAddress: 1_000_000, perKey: 1_000_000 };
@@ -99,9 +102,9 @@ export async function startHarness(guard: HarnessOptions = {}) {
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000, perMinuteOfCaller = 60_000 } = guard;
+  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000, perMinuteOfCaller = 60_000, exchangesPerMinute = { ofAddress: 60_000, ofAgency: 60_000 } } = guard;
   /** The admin API as a process runs it; called again, another process: it shares the stores and no memory. */
-  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, ...(provider === undefined ? {} : { provider }) });
+  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, exchangesPerMinute, ...(provider === undefined ? {} : { provider }) });
   const instance = await startAnother();
   const { url, access } = instance;
   const stop = async (): Promise<void> => {

@@ -6,6 +6,7 @@ import { listen } from "@fluxo/runtime/http-server";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import type { RedisClient } from "@fluxo/runtime/redis";
 import type { Router } from "express";
+import { ExchangeLimits, type ExchangesPerMinute } from "../access/exchange-limits.ts";
 import type { FailureThresholds } from "../access/failure-limits.ts";
 import { openAccess, type OpenAccess } from "../access/open-access.ts";
 import { RequestLimits } from "../access/request-limits.ts";
@@ -21,7 +22,7 @@ export interface TestProvider {
 }
 
 export interface InstanceOptions {
-  readonly services: Omit<ApiServices, "announceAccess" | "signIns">;
+  readonly services: Omit<ApiServices, "announceAccess" | "signIns" | "exchangeLimits">;
   readonly redis: RedisClient;
   readonly prefix: string;
   readonly metrics: Metrics;
@@ -29,6 +30,7 @@ export interface InstanceOptions {
   readonly thresholds: FailureThresholds;
   readonly sessionIdleMs: number;
   readonly perMinuteOfCaller: number;
+  readonly exchangesPerMinute: ExchangesPerMinute;
   /** Absent: people cannot sign in. */
   readonly provider?: TestProvider;
 }
@@ -41,7 +43,7 @@ export interface Instance {
 }
 
 /** Starts the admin API in this process, with memory of its own and the given stores. */
-export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, provider }: InstanceOptions): Promise<Instance> {
+export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, exchangesPerMinute, provider }: InstanceOptions): Promise<Instance> {
   const { pool, box, clock, ids, randomBytes, logger } = services;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -57,10 +59,11 @@ export async function startInstance({ services, redis, prefix, metrics, health, 
     FLUXO_ALLOWED_PRIVATE_HOSTS: [],
   };
   const signIns = openSignIns(config, { pool, box, clock, ids, randomBytes });
+  const exchangeLimits = new ExchangeLimits({ redis, clock, logger, failures: access.failures, perMinute: exchangesPerMinute });
   const announceAccess = (change: AccessChange): Promise<void> => access.changes.announce(change);
   const limits = new RequestLimits({ redis, clock, logger, metrics, perMinuteOfCaller, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
   const app = createApiApp({
-    services: { ...services, signIns, announceAccess },
+    services: { ...services, signIns, announceAccess, exchangeLimits },
     authenticator: access.authenticator,
     pageOrigin: url,
     // Tests say where they come from by X-Forwarded-For.

@@ -17,6 +17,7 @@ export const apiKeySchema = z
     rotatedAt: instantSchema("When its secret was last changed.").nullable(),
     previousUntil: instantSchema("Until when the secret from before the last rotation is accepted; null when it is not.").nullable(),
     lastUsedAt: instantSchema("When it was last used, to within a minute and some seconds.").nullable(),
+    memberId: idSchema("The person that a provisioning token gave it to, as whom it acts; null for a key of nobody.").nullable(),
   })
   .meta({ id: "ApiKey", description: "An API key, without its secret." });
 

@@ -24,19 +24,23 @@ const tenantIdsSchema = z
 export const memberSchema = z
   .strictObject({
     id: idSchema("The member's id."),
-    email: z.string().meta({ description: "The address of the invitation.", example: "ana@northwind.example" }),
+    email: z.string().nullable().meta({ description: "The address of the invitation, or the one that a token told; null when no token told any.", example: "ana@northwind.example" }),
     name: z.string().nullable().meta({ description: "As the identity provider tells it.", example: "Ana Silva" }),
     role: roleSchema,
     tenantIds: z.array(idSchema("A tenant.")).nullable().meta({ description: "The only tenants that the member reaches; null for the agency as a whole." }),
-    status: z.enum(["INVITED", "ACTIVE"]).meta({ description: "INVITED until the first sign-in.", example: "ACTIVE" }),
-    createdAt: instantSchema("When it was invited."),
-    joinedAt: instantSchema("When it signed in first.").nullable(),
-    lastLoginAt: instantSchema("When it signed in last.").nullable(),
+    origin: z.enum(["INVITATION", "PROVISIONING"]).meta({ description: "How it came: invited by its address, or by a provisioning token of the agency's own systems.", example: "INVITATION" }),
+    externalUserId: z.string().nullable().meta({ description: "Its id in the agency's own systems; null unless it was provisioned.", example: "user-7" }),
+    status: z.enum(["INVITED", "ACTIVE", "REVOKED"]).meta({ description: "INVITED until the first sign-in. REVOKED: a provisioned one that is refused.", example: "ACTIVE" }),
+    createdAt: instantSchema("When it was invited, or came with a token first."),
+    joinedAt: instantSchema("When it signed in first, or came with a token first.").nullable(),
+    lastLoginAt: instantSchema("When it signed in last, or came with a token last.").nullable(),
+    revokedAt: instantSchema("Since when it is refused; of provisioned ones only.").nullable(),
   })
-  .meta({ id: "Member", description: "A person who may sign in." });
+  .meta({ id: "Member", description: "A person who may sign in, or come with provisioning tokens." });
 
 const ofMember = z.strictObject({ memberId: idSchema("The member.") });
 const query = z.strictObject(pageQueryShape);
+const queryOfAgency = z.strictObject({ ...pageQueryShape, tenantId: idSchema("Only those that are bound to this tenant, or were provisioned for it.").optional() });
 const page = { 200: { description: "One page of members.", body: pageOf(memberSchema) } } as const;
 const one = { 200: { description: "The member.", body: memberSchema } } as const;
 const invited = { 201: { description: "The person is invited.", body: memberSchema, headers: { Location: "The path of the member." } } } as const;
@@ -45,10 +49,11 @@ const signedOut = { 204: { description: "The member is signed out everywhere." }
 
 const inviteText = "The person becomes a member at the first sign-in with this address, if the identity provider has verified it. Fluxo sends no message. Nobody can give a role that may do more than the caller itself.";
 const removeText = "Its sessions end within a second. API keys that it created stay; see the API keys. A member cannot remove itself.";
-const signOutText = "Ends every session of the member, within a second in every process.";
+const revokeText = "One that was provisioned is not removed but revoked: its keys end within a second, its seat is free, and tokens about it are refused until it is restored.";
+const signOutText = "Ends every session of the member, and every key that a provisioning token gave to it, within a second in every process.";
 
 const ofAgency = {
-  listMembers: defineRoute({ operationId: "listMembers", method: "get", path: "/v1/agency/members", tag, summary: "List the members of the agency", description: "Newest first, also those that did not sign in yet.", scope: "members:read", subject: "agency", query, responses: page, problems: [] }),
+  listMembers: defineRoute({ operationId: "listMembers", method: "get", path: "/v1/agency/members", tag, summary: "List the members of the agency", description: "Newest first, also those that did not sign in yet, and those that provisioning tokens brought.", scope: "members:read", subject: "agency", query: queryOfAgency, responses: page, problems: [] }),
   inviteMember: defineRoute({
     operationId: "inviteMember",
     method: "post",
@@ -69,7 +74,7 @@ const ofAgency = {
     path: "/v1/agency/members/{memberId}",
     tag,
     summary: "Change a member",
-    description: "Changes its role, or the tenants that it reaches; absent fields stay as they are. It holds from the next second on, also for sessions that are open. A member cannot change itself.",
+    description: "Changes its role, or the tenants that it reaches; absent fields stay as they are. It holds from the next second on, also for sessions that are open. A member cannot change itself. Of one that was provisioned, its tokens say both: it is not changed here.",
     scope: "members:write",
     subject: "agency",
     params: ofMember,
@@ -77,7 +82,8 @@ const ofAgency = {
     responses: one,
     problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"],
   }),
-  removeMember: defineRoute({ operationId: "removeMember", method: "delete", path: "/v1/agency/members/{memberId}", tag, summary: "Remove a member", description: removeText, scope: "members:write", subject: "agency", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  removeMember: defineRoute({ operationId: "removeMember", method: "delete", path: "/v1/agency/members/{memberId}", tag, summary: "Remove a member", description: `${removeText} ${revokeText}`, scope: "members:write", subject: "agency", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  restoreMember: defineRoute({ operationId: "restoreMember", method: "post", path: "/v1/agency/members/{memberId}/restore", tag, summary: "Restore a revoked member", description: "A provisioned member that was revoked takes a seat of its tenant again, and tokens about it are taken. Keys that ended stay ended.", scope: "members:write", subject: "agency", params: ofMember, responses: one, problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"] }),
   endMemberSessions: defineRoute({ operationId: "endMemberSessions", method: "delete", path: "/v1/agency/members/{memberId}/sessions", tag, summary: "Sign a member out everywhere", description: signOutText, scope: "members:write", subject: "agency", params: ofMember, responses: signedOut, problems: ["NOT_FOUND"] }),
 } as const;
 

@@ -43,7 +43,7 @@ export const provisioningClaimsSchema = z.object({
   member: z
     .strictObject({
       externalUserId: nameSchema("The person's id in the agency's own systems.", "user-7"),
-      email: z.email().max(320).optional().meta({ description: "Its e-mail address.", example: "ada@example.com" }),
+      email: z.email().max(254).toLowerCase().optional().meta({ description: "Its e-mail address.", example: "ada@example.com" }),
       role: z.enum(PROVISIONED_ROLES).meta({ description: "What it may do in the tenant.", example: "builder" }),
     })
     .optional()
@@ -103,7 +103,7 @@ export const provisioningRoutes = {
     tag,
     summary: "Exchange a provisioning token",
     description:
-      "A JSON Web Token that the agency's own systems signed becomes an API key of one tenant for an hour; the tenant is created when it is new, and left as it is otherwise. The token is taken once and lives five minutes at most. Claims: `iss` the agency's id, `aud` `fluxo:provisioning`, `iat`, `exp`, `jti`, `externalTenantId`, `tenantName`, `planCode`, and if wanted `timeZone` and `member`.",
+      "A JSON Web Token that the agency's own systems signed becomes an API key of one tenant for an hour; the tenant is created when it is new, and left as it is otherwise. So is the member of the claim `member`, which takes a seat of the tenant's plan. The token is taken once and lives five minutes at most. Claims: `iss` the agency's id, `aud` `fluxo:provisioning`, `iat`, `exp`, `jti`, `externalTenantId`, `tenantName`, `planCode`, and if wanted `timeZone` and `member`.",
     scope: "public",
     subject: "none",
     body: z
@@ -113,7 +113,7 @@ export const provisioningRoutes = {
       200: { description: "The tenant was known.", body: exchangedSchema(false) },
       201: { description: "The tenant was created.", body: exchangedSchema(true) },
     },
-    problems: ["PROVISIONING_TOKEN_REFUSED", "NAME_TAKEN", "TENANT_SUSPENDED", "TENANT_OFFBOARDING", "UNAVAILABLE"],
+    problems: ["PROVISIONING_TOKEN_REFUSED", "MEMBER_REVOKED", "NAME_TAKEN", "SEATS_EXCEEDED", "TENANT_SUSPENDED", "TENANT_OFFBOARDING", "RATE_LIMITED", "UNAVAILABLE"],
   }),
 } as const;
 
@@ -128,6 +128,7 @@ function exchangedSchema(isNew: boolean) {
         scopes: z.array(tenantScopeSchema).meta({ description: "What the key may do." }),
         expiresAt: instantSchema("When it ends."),
       }),
+      memberId: idSchema("The member that the claim `member` is about, as whom the key acts; null without that claim.").nullable(),
     })
     .meta({ id: isNew ? "ProvisionedNew" : "Provisioned", description: "Access to the tenant of a token." });
 }

@@ -17,5 +17,6 @@ export function toApiKeyAnswer(key: ApiKeyRecord): z.input<typeof apiKeySchema> 
     rotatedAt: toInstant(key.rotatedAt),
     previousUntil: toInstant(key.previousUntil),
     lastUsedAt: toInstant(key.lastUsedAt),
+    memberId: key.memberId,
   };
 }

@@ -5,16 +5,25 @@ import type { z } from "zod";
 import { toInstant } from "../instants.ts";
 
 /** A member as it is answered. */
-export function toMemberAnswer({ id, email, name, role, tenantIds, createdAt, joinedAt, lastLoginAt }: MemberRecord): z.input<typeof memberSchema> {
+export function toMemberAnswer(member: MemberRecord): z.input<typeof memberSchema> {
+  const { id, email, name, role, provisioned, tenantIds, createdAt, joinedAt, lastLoginAt, revokedAt } = member;
   return {
     id,
     email,
     name,
     role: roleSchema.parse(role),
     tenantIds: tenantIds === null ? null : [...tenantIds],
-    status: joinedAt === null ? "INVITED" : "ACTIVE",
+    origin: provisioned === null ? "INVITATION" : "PROVISIONING",
+    externalUserId: provisioned?.externalUserId ?? null,
+    status: statusOf(member),
     createdAt: toInstant(createdAt),
-    joinedAt: toInstant(joinedAt),
+    joinedAt: toInstant(provisioned === null ? joinedAt : createdAt),
     lastLoginAt: toInstant(lastLoginAt),
+    revokedAt: toInstant(revokedAt),
   };
+}
+
+function statusOf({ provisioned, joinedAt, revokedAt }: MemberRecord): z.input<typeof memberSchema>["status"] {
+  if (provisioned !== null) return revokedAt === null ? "ACTIVE" : "REVOKED";
+  return joinedAt === null ? "INVITED" : "ACTIVE";
 }

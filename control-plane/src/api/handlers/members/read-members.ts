@@ -8,7 +8,7 @@ import { idOfPageToken, toIdPage } from "../pages.ts";
 import { toMemberAnswer } from "./member-answer.ts";
 
 /** GET /v1/agency/members */
-export const listMembers: Handler<Routes["listMembers"]> = async ({ access, query }, { tenantDb }) => ({ status: 200, body: await pageOf(access.agencyId, query, tenantDb) });
+export const listMembers: Handler<Routes["listMembers"]> = async ({ access, query }, { tenantDb }) => ({ status: 200, body: await pageOf(access.agencyId, query, tenantDb, query.tenantId) });
 
 /** GET /v1/operator/members */
 export const listOperatorMembers: Handler<Routes["listOperatorMembers"]> = async ({ query }, { tenantDb }) => ({ status: 200, body: await pageOf(null, query, tenantDb) });
@@ -19,9 +19,9 @@ export const getMember: Handler<Routes["getMember"]> = async ({ access, params }
 /** GET /v1/operator/members/{memberId} */
 export const getOperatorMember: Handler<Routes["getOperatorMember"]> = async ({ params }, { tenantDb }) => ({ status: 200, body: await one(null, params.memberId, tenantDb) });
 
-async function pageOf(agencyId: string | null, { limit, pageToken }: { readonly limit: number; readonly pageToken?: string | undefined }, tenantDb: TenantDb) {
+async function pageOf(agencyId: string | null, { limit, pageToken }: { readonly limit: number; readonly pageToken?: string | undefined }, tenantDb: TenantDb, tenantId?: string) {
   const before = idOfPageToken(pageToken);
-  return toIdPage(await inOwnScope(agencyId, tenantDb, (db) => findMembers(db, agencyId, limit, before)), toMemberAnswer);
+  return toIdPage(await inOwnScope(agencyId, tenantDb, (db) => findMembers(db, agencyId, limit, before, tenantId)), toMemberAnswer);
 }
 
 async function one(agencyId: string | null, memberId: string, tenantDb: TenantDb) {

@@ -1,5 +1,3 @@
-import type { ProvisionedRole } from "@fluxo/contracts/http/provisioning";
-import { scopesOfRole } from "@fluxo/contracts/http/roles";
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { TENANT_SCOPES, type TenantScope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
@@ -12,30 +10,26 @@ import { findPlanByCode } from "@fluxo/prisma/repositories/plans";
 import { findActiveSigningKeys, takeToken } from "@fluxo/prisma/repositories/signing-keys";
 import { createTenant, findTenantByExternalId, isKnownTimeZone, type TenantRecord } from "@fluxo/prisma/repositories/tenants";
 import { mintApiKey } from "../../../keys/api-key.ts";
-import { readHead, refuseToken, verifyToken, type VerifiedToken } from "../../../provisioning/verify-token.ts";
+import { readHead, refuseToken, UnprovenTokenError, verifyToken, type VerifiedToken } from "../../../provisioning/verify-token.ts";
+import type { RequestContext } from "../../access/access.ts";
 import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { toInstant } from "../instants.ts";
 import { refuseTakenNames } from "../name-taken.ts";
 import { toTenantAnswer } from "../tenants/tenant-answer.ts";
+import { admitMember } from "./admit-member.ts";
 
 /** How long the access lives that a token gives. Milliseconds. */
 const ACCESS_MS = 3_600_000;
 
-/** What the key of a person may do in the tenant: what a member with the role may do who is bound to it. */
-function scopesOf(role: ProvisionedRole): TenantScope[] {
-  const granted = scopesOfRole(role, true);
-  return TENANT_SCOPES.filter((scope) => granted.has(scope));
-}
-
 /** POST /v1/provisioning/token-exchange */
-export const exchangeProvisioningToken: Handler<Routes["exchangeProvisioningToken"]> = async ({ body }, services) => {
-  const { tenantDb, clock, jwks } = services;
-  const head = readHead(body.token);
-  const keys = await tenantDb.withAgency(head.agencyId, (db) => findActiveSigningKeys(db, head.agencyId));
-  const token = await verifyToken(body.token, head, keys, { jwks, now: clock.now() });
-  const exchange = (): Promise<Exchanged> => tenantDb.withAgency(head.agencyId, (db) => provision(db, head.agencyId, token, services));
-  const { tenant, isNew, apiKey } = await refuseTakenNames("tenant", async () => {
+export const exchangeProvisioningToken: Handler<Routes["exchangeProvisioningToken"]> = async ({ body, context }, services) => {
+  const { tenantDb, exchangeLimits, announceAccess } = services;
+  await exchangeLimits.begin(context.ip);
+  const { agencyId, token } = await prove(body.token, context, services);
+  await exchangeLimits.proven(context.ip, agencyId);
+  const exchange = (): Promise<Exchanged> => tenantDb.withAgency(agencyId, (db) => provision(db, agencyId, token, context, services));
+  const { tenant, isNew, apiKey, memberId, endedKeyIds } = await refuseTakenNames("tenant", async () => {
     try {
       return await exchange();
     } catch (error) {
@@ -44,33 +38,53 @@ export const exchangeProvisioningToken: Handler<Routes["exchangeProvisioningToke
       return exchange();
     }
   });
-  const answer = { tenant: toTenantAnswer(tenant), isNew, apiKey };
+  for (const id of endedKeyIds) await announceAccess({ version: 1, kind: "apiKey", id });
+  const answer = { tenant: toTenantAnswer(tenant), isNew, apiKey, memberId };
   return isNew ? { status: 201, body: answer } : { status: 200, body: answer };
 };
+
+/** Whose token it is. What nobody has signed is counted. @throws RequestError PROVISIONING_TOKEN_REFUSED, RATE_LIMITED, UNAVAILABLE */
+async function prove(text: string, { ip }: RequestContext, { tenantDb, exchangeLimits, clock, jwks }: ApiServices): Promise<{ readonly agencyId: string; readonly token: VerifiedToken }> {
+  let agencyId: string | null = null;
+  try {
+    const head = readHead(text);
+    agencyId = head.agencyId;
+    exchangeLimits.assertOpen(ip, head.agencyId);
+    const keys = await tenantDb.withAgency(head.agencyId, (db) => findActiveSigningKeys(db, head.agencyId));
+    return { agencyId: head.agencyId, token: await verifyToken(text, head, keys, { jwks, now: clock.now() }) };
+  } catch (error) {
+    if (error instanceof UnprovenTokenError) await exchangeLimits.refused(ip, agencyId);
+    throw error;
+  }
+}
 
 interface Exchanged {
   readonly tenant: TenantRecord;
   readonly isNew: boolean;
   readonly apiKey: { readonly id: string; readonly key: string; readonly scopes: TenantScope[]; readonly expiresAt: string };
+  readonly memberId: string | null;
+  /** Keys of the member that ended with its former role. */
+  readonly endedKeyIds: readonly string[];
 }
 
-/** Takes the token, finds or makes the tenant, and gives access: all or nothing. @throws RequestError */
-async function provision(db: ScopedDb, agencyId: string, token: VerifiedToken, { clock, ids, randomBytes }: ApiServices): Promise<Exchanged> {
+/** Takes the token, finds or makes the tenant and the member, and gives access: all or nothing. @throws RequestError */
+async function provision(db: ScopedDb, agencyId: string, token: VerifiedToken, { ip, userAgent, requestId }: RequestContext, { clock, ids, randomBytes }: ApiServices): Promise<Exchanged> {
   const now = clock.now();
   const { claims, keyId } = token;
-  await auditAs(db, { agencyId, tenantId: null, actorKind: "signingKey", actorId: keyId, action: "exchangeProvisioningToken", ip: null, userAgent: null, requestId: null });
+  await auditAs(db, { agencyId, tenantId: null, actorKind: "signingKey", actorId: keyId, action: "exchangeProvisioningToken", ip, userAgent, requestId });
   if ((await findAgencyStatus(db, agencyId)) !== "ACTIVE") throw refuseToken("The agency is suspended.");
   if (!(await takeToken(db, agencyId, token, now))) throw refuseToken("The token was exchanged before.");
   const known = await findTenantByExternalId(db, agencyId, claims.externalTenantId);
   if (known?.status === "SUSPENDED") throw new RequestError("TENANT_SUSPENDED");
   if (known?.status === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
   const tenant = known ?? (await createTenantOf(db, agencyId, token, ids.next()));
+  const member = claims.member === undefined ? undefined : await admitMember(db, { agencyId, tenantId: tenant.id, member: claims.member, id: ids.next() }, now);
   const minted = mintApiKey(ids, randomBytes);
-  const scopes = claims.member === undefined ? [...TENANT_SCOPES] : scopesOf(claims.member.role);
+  const scopes = member?.scopes ?? [...TENANT_SCOPES];
   const expiresAt = new Date(now.getTime() + ACCESS_MS);
   const name = claims.member === undefined ? "Provisioned" : `Provisioned for ${claims.member.externalUserId}`.slice(0, 200);
-  await createApiKey(db, { id: minted.id, agencyId, tenantId: tenant.id, name, prefix: minted.prefix, secretHash: minted.secretHash, scopes, expiresAt });
-  return { tenant, isNew: known === undefined, apiKey: { id: minted.id, key: minted.text, scopes, expiresAt: toInstant(expiresAt) } };
+  await createApiKey(db, { id: minted.id, agencyId, tenantId: tenant.id, name, prefix: minted.prefix, secretHash: minted.secretHash, scopes, expiresAt, memberId: member?.memberId });
+  return { tenant, isNew: known === undefined, apiKey: { id: minted.id, key: minted.text, scopes, expiresAt: toInstant(expiresAt) }, memberId: member?.memberId ?? null, endedKeyIds: member?.endedKeyIds ?? [] };
 }
 
 async function createTenantOf(db: ScopedDb, agencyId: string, { claims }: VerifiedToken, id: string): Promise<TenantRecord> {
