@@ -1,7 +1,7 @@
 -- fluxo_start_children(rows): starts executions on behalf of sub-workflow nodes, of many parents, in one statement (I1, I4).
 -- In:   a JSON array of { tenantId, rows }, once per tenant; a row is { idx, parentId, parentNodeId, parentItem, epoch, workflowId, occurrenceKey, executionId, isAwaited, occurredAt,
 --       input | inputRef + inputBody + inputBytes }.
--- Out:  for each row: started (with the child's id; the first one's for a repeat), fenced (the parent is another's by now), tooDeep, or absent (the tenant has no such workflow, or its
+-- Out:  for each row: started (with the child's id; the first one's for a repeat), fenced (the parent is another's by now), tooDeep, or absent (the tenant has no such workflow, it is archived, or its
 --       published version has no trigger.workflow). Only `started` leaves anything behind.
 -- Fence: the parent's row is locked while its epoch and lease are checked, so a node of one item starts one child for ever, whatever is published meanwhile.
 CREATE OR REPLACE FUNCTION fluxo_start_children(p_rows jsonb)
@@ -29,7 +29,7 @@ BEGIN
       WHERE c.tenant_id = v_tenant AND c.parent_execution_id = e.id AND c.parent_node_id = g.r ->> 'parentNodeId' AND c.parent_item = (g.r ->> 'parentItem')::int LIMIT 1) c ON true
     LEFT JOIN LATERAL (
       SELECT t.id FROM triggers t JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id
-      WHERE t.tenant_id = v_tenant AND t.workflow_id = (g.r ->> 'workflowId')::uuid AND t.kind = 'workflow' AND t.is_enabled AND w.published_version_id IS NOT NULL
+      WHERE t.tenant_id = v_tenant AND t.workflow_id = (g.r ->> 'workflowId')::uuid AND t.kind = 'workflow' AND t.is_enabled AND w.published_version_id IS NOT NULL AND w.archived_at IS NULL
       ORDER BY t.node_id LIMIT 1) t ON true;
 
     RETURN QUERY

@@ -7,7 +7,7 @@ REVOKE ALL ON FUNCTION fluxo_uuid_v7() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_uuid_v7() TO fluxo_app;
 
 -- fluxo_error_triggers(workflows): where failures of workflows of the transaction's tenant are told: the first of the workflow's, the tenant's and the agency's error workflow that has an
--- enabled trigger.error in its published version. The agency's may be of another of its tenants, so this reads across tenants: as fluxo_system, whose policies
+-- enabled trigger.error in its published version and is not archived. The agency's may be of another of its tenants, so this reads across tenants: as fluxo_system, whose policies
 -- cover just the tables named here, and for the tenant of the transaction only.
 CREATE OR REPLACE FUNCTION fluxo_error_triggers(p_workflows uuid[])
 RETURNS TABLE (workflow_id uuid, tenant_id uuid, trigger_id uuid)
@@ -17,7 +17,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
   CROSS JOIN LATERAL (
     SELECT t.tenant_id, t.id AS trigger_id
     FROM (VALUES (1, w.tenant_id, w.error_workflow_id), (2, te.id, te.error_workflow_id), (3, a.error_tenant_id, a.error_workflow_id)) AS s(rank, tenant_id, workflow_id)
-    JOIN workflows e ON e.tenant_id = s.tenant_id AND e.id = s.workflow_id AND e.published_version_id IS NOT NULL
+    JOIN workflows e ON e.tenant_id = s.tenant_id AND e.id = s.workflow_id AND e.published_version_id IS NOT NULL AND e.archived_at IS NULL
     JOIN triggers t ON t.tenant_id = e.tenant_id AND t.workflow_id = e.id AND t.kind = 'error' AND t.is_enabled
     ORDER BY s.rank, t.node_id LIMIT 1) x
   WHERE w.tenant_id = current_tenant_id() AND w.id = ANY (p_workflows)

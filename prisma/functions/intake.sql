@@ -4,7 +4,7 @@
 --       { parentId, parentNodeId, parentItem, depth, isAwaited } (fluxo_start_children). A row with `filtered` (why, in words) makes no execution.
 --       Each tenant's rows are written under that tenant's row-level security.
 -- Out:  for each row: accepted (executionId is the new one), duplicate (the id of the first), conflict (the key was used with another
---       fingerprint; the id of the first), tooLarge (the input is larger than the plan allows; recorded, now or before, without an execution), filtered (recorded, now or before, without an execution) or gone (no such enabled trigger with a published version, or the tenant is being off-boarded).
+--       fingerprint; the id of the first), tooLarge (the input is larger than the plan allows; recorded, now or before, without an execution), filtered (recorded, now or before, without an execution) or gone (no such enabled trigger with a published version, the workflow is archived, or the tenant is being off-boarded).
 -- Locks: occurrence keys in sorted order, so that two batches never deadlock. Wakes the relay once per batch.
 CREATE OR REPLACE FUNCTION fluxo_intake(p_rows jsonb)
 RETURNS TABLE (idx int, outcome text, execution_id uuid)
@@ -31,7 +31,7 @@ BEGIN
              p.payload_bytes_max
       FROM given g
       JOIN triggers t ON t.tenant_id = v_tenant AND t.id = g."triggerId" AND t.is_enabled
-      JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL
+      JOIN workflows w ON w.tenant_id = v_tenant AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL AND w.archived_at IS NULL
       JOIN tenants te ON te.id = v_tenant AND te.status <> 'OFFBOARDING'
       JOIN plans p ON p.id = te.plan_id
     ), taken AS (

@@ -6,7 +6,7 @@ RETURNS TABLE (tenant_id uuid, trigger_id uuid, workflow_id uuid, config jsonb, 
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
   SELECT t.tenant_id, t.id, t.workflow_id, t.config, t.sealed_secret, p.ingress_requests_per_minute
   FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id JOIN tenants te ON te.id = t.tenant_id AND te.status <> 'OFFBOARDING' JOIN plans p ON p.id = te.plan_id
-  WHERE t.hook_token = p_token AND t.is_enabled AND t.kind = 'webhook' AND w.published_version_id IS NOT NULL
+  WHERE t.hook_token = p_token AND t.is_enabled AND t.kind = 'webhook' AND w.published_version_id IS NOT NULL AND w.archived_at IS NULL
 $$;
 ALTER FUNCTION fluxo_resolve_hook(text) OWNER TO fluxo_system;
 REVOKE ALL ON FUNCTION fluxo_resolve_hook(text) FROM PUBLIC;

@@ -33,7 +33,7 @@ BEGIN
     SELECT m.*, t.node_id, w.id AS workflow_id, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class
     FROM moved m
     JOIN triggers t ON t.tenant_id = m."tenantId" AND t.id = m."triggerId" AND t.is_enabled
-    JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL
+    JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id AND w.published_version_id IS NOT NULL AND w.archived_at IS NULL
     JOIN tenants te ON te.id = m."tenantId" AND te.status <> 'OFFBOARDING'
     JOIN plans p ON p.id = te.plan_id
     WHERE m."executionId" IS NOT NULL

@@ -126,6 +126,19 @@ test("a file without id becomes a workflow; published, compared and rolled back 
   expect((await fluxo(["workflows", "rollback", path, "1"])).out).toContain("version 1, which was there before");
 });
 
+test("archives a workflow, brings it back, and deletes it only when told so", async () => {
+  const id = (await tenant.client.post("/v1/workflows", { name: "Old offers", graph: manualGraph })).text("id");
+  expect(await asJson(["workflows", "archive", id])).toMatchObject({ id, archivedAt: expect.any(String) });
+  expect(await asJson(["workflows", "list", "--archived"])).toMatchObject([{ id }]);
+  expect((await fluxo(["workflows", "publish", id])).exit).toBe(6);
+  expect(await asJson(["workflows", "restore", id, "--name", "Old offers again"])).toMatchObject({ name: "Old offers again", archivedAt: null });
+  expect((await fluxo(["workflows", "delete", id, "--yes"])).exit).toBe(6);
+  await asJson(["workflows", "archive", id]);
+  expect((await fluxo(["workflows", "delete", id])).exit).toBe(2);
+  expect(await asJson(["workflows", "delete", id, "--yes"])).toEqual({ id, deleted: true });
+  expect((await fluxo(["workflows", "restore", id])).exit).toBe(3);
+});
+
 test("shows what executions did, what fails most, and follows one until its end", async () => {
   const id = (await tenant.client.post("/v1/workflows", { name: "Runs", graph: manualGraph })).text("id");
   await tenant.client.post(`/v1/workflows/${id}/publish`);

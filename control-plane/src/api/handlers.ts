@@ -102,6 +102,7 @@ import { forecastUsage } from "./handlers/usage/forecast-usage.ts";
 import { getUsageSeries } from "./handlers/usage/get-usage-series.ts";
 import { listUsage } from "./handlers/usage/list-usage.ts";
 import { reconcileUsage } from "./handlers/usage/reconcile-usage.ts";
+import { archiveWorkflow, deleteWorkflow, restoreWorkflow } from "./handlers/workflows/archive-workflow.ts";
 import { createWorkflow } from "./handlers/workflows/create-workflow.ts";
 import { diffWorkflow } from "./handlers/workflows/diff-workflow.ts";
 import { rollbackWorkflow } from "./handlers/workflows/rollback-workflow.ts";
@@ -201,6 +202,9 @@ export const handlers: Handlers<Routes> = {
   createWorkflow,
   getWorkflow,
   updateWorkflow,
+  archiveWorkflow,
+  restoreWorkflow,
+  deleteWorkflow,
   getDraft,
   replaceDraft,
   validateWorkflow,

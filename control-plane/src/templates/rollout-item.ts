@@ -51,13 +51,20 @@ export async function workItem(task: ItemTask, ports: ItemPorts): Promise<Rollou
   } catch (error) {
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
+    const end = { status: statusOf(refusal), code: refusal.code, message: refusal.message };
     await ports.tenantDb.withTenant(tenantId, async (db) => {
       if (!(await lockPendingItem(db, tenantId, task.rollout.id))) return;
       if (task.content !== undefined) await noteRefusal(db, tenantId, task.content, refusal);
-      await endItem(db, tenantId, task.rollout.id, refusal instanceof TemplateConflict ? { status: "CONFLICT", code: refusal.code, message: refusal.message } : { status: "BLOCKED", code: refusal.code, message: refusal.message }, ports.clock.now());
+      await endItem(db, tenantId, task.rollout.id, end, ports.clock.now());
     });
-    return refusal instanceof TemplateConflict ? "CONFLICT" : "BLOCKED";
+    return end.status;
   }
+}
+
+/** What an item becomes that was refused: whoever archived the workflow does not want the version. */
+function statusOf(refusal: RequestError): "CONFLICT" | "SKIPPED" | "BLOCKED" {
+  if (refusal instanceof TemplateConflict) return "CONFLICT";
+  return refusal.code === "WORKFLOW_ARCHIVED" ? "SKIPPED" : "BLOCKED";
 }
 
 /** A refusal that lies with the tenant. */

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { graphSchema, type Graph } from "@fluxo/core/graph/graph";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { z } from "zod";
@@ -61,4 +61,12 @@ function formatOf(path: string): FileFormat {
 export function fileNameOf(name: string, id: string, format: FileFormat): string {
   const slug = name.normalize("NFKD").toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 60);
   return `${slug === "" ? "workflow" : slug}-${id.slice(-8)}.${format}`;
+}
+
+/** The id that is given, or the one that a file holds. @throws UsageError */
+export function idOf(workflow: string): string {
+  if (!existsSync(workflow)) return workflow;
+  const { id } = readWorkflowFile(workflow);
+  if (id === undefined) throw new UsageError(`${workflow} has no id yet: push it first.`);
+  return id;
 }

@@ -22,6 +22,13 @@ export async function armTriggers(db: ScopedDb, tenantId: string, workflowId?: s
   await db.$queryRaw`SELECT fluxo_dispatch_arm(${tenantId}::uuid, ${workflowId ?? null}::uuid)`;
 }
 
+/** Stops watching the sources of a workflow: whoever looks at one now loses its lease. Cursors stay. After it was switched off. @param db of the tenant */
+export async function disarmTriggers(db: ScopedDb, tenantId: string, workflowId: string): Promise<void> {
+  await db.$executeRaw`
+    UPDATE trigger_states s SET lease_epoch = s.lease_epoch + 1, lease_owner = NULL, lease_until = NULL, next_due_at = NULL, claimable_at = NULL
+    FROM triggers t WHERE t.tenant_id = ${tenantId}::uuid AND t.workflow_id = ${workflowId}::uuid AND s.tenant_id = t.tenant_id AND s.trigger_id = t.id`;
+}
+
 /**
  * Remembers since when the sources of a workflow (of the tenant, when undefined) are on or off. In the transaction that switches them, after all else.
  * @param db of the tenant

@@ -99,13 +99,13 @@ function whereHealth(health: TriggerHealth): Prisma.TriggerWhereInput {
   }
 }
 
-/** All triggers of a tenant, newest first, one page. @param db of the tenant */
+/** All triggers of a tenant, newest first, one page; those of an archived workflow when it is named. @param db of the tenant */
 export async function listWatchedTriggers(db: ScopedDb, tenantId: string, filter: TriggerFilter, limit: number, beforeId?: string): Promise<Page<WatchedTriggerRecord>> {
   const { kind, workflowId, health } = filter;
   const where: Prisma.TriggerWhereInput = {
     tenantId,
     ...(kind === undefined ? {} : { kind }),
-    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(workflowId === undefined ? { workflow: { archivedAt: null } } : { workflowId, workflow: { deletedAt: null } }),
     ...(health === undefined ? {} : whereHealth(health)),
     ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
   };
@@ -132,10 +132,10 @@ function sqlHealth(health: TriggerHealth): Prisma.Sql {
   }
 }
 
-/** All triggers of many tenants, newest first, one page. @param db across the agency's tenants */
+/** All triggers of many tenants, newest first, one page; those of an archived workflow when it is named. @param db across the agency's tenants */
 export async function listWatchedTriggersAcross(db: ScopedDb, group: TenantGroup, { kind, workflowId, health }: TriggerFilter, limit: number, beforeId?: string): Promise<Page<WatchedTriggerRecord>> {
   const conditions = [
-    Prisma.sql`TRUE`,
+    Prisma.sql`EXISTS (SELECT FROM workflows w WHERE w.tenant_id = x.tenant_id AND w.id = x.workflow_id AND ${workflowId === undefined ? Prisma.sql`w.archived_at IS NULL` : Prisma.sql`w.deleted_at IS NULL`})`,
     ...(kind === undefined ? [] : [Prisma.sql`x.kind = ${kind}`]),
     ...(workflowId === undefined ? [] : [Prisma.sql`x.workflow_id = ${workflowId}::uuid`]),
     ...(health === undefined ? [] : [sqlHealth(health)]),

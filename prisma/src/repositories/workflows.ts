@@ -1,3 +1,4 @@
+import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Json } from "@fluxo/core/json";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { Prisma } from "../generated/client.ts";
@@ -15,6 +16,7 @@ export interface WorkflowRecord {
   readonly publishedVersion: { readonly id: string; readonly number: number } | null;
   readonly errorWorkflowId: string | null;
   readonly queuedTtlSeconds: number | null;
+  readonly archivedAt: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -26,6 +28,8 @@ export interface DraftRecord {
 
 export interface WorkflowFilter {
   readonly isActive?: boolean | undefined;
+  /** Only archived ones; otherwise only those that are not. */
+  readonly isArchived: boolean;
   /** Text that the name holds, in any case. */
   readonly text?: string | undefined;
 }
@@ -39,14 +43,20 @@ const select = {
   publishedVersion: { select: { id: true, number: true } },
   errorWorkflowId: true,
   queuedTtlSeconds: true,
+  archivedAt: true,
   createdAt: true,
   updatedAt: true,
 } as const;
+
+/** What is left of a deleted workflow is for its executions: nobody finds it as a workflow. */
+const kept = { deletedAt: null } as const;
 
 /** Newest first. @param db of the tenant */
 export async function listWorkflows(db: ScopedDb, tenantId: string, filter: WorkflowFilter, limit: number, beforeId?: string): Promise<Page<WorkflowRecord>> {
   const where = {
     tenantId,
+    ...kept,
+    archivedAt: filter.isArchived ? { not: null } : null,
     ...(filter.isActive === undefined ? {} : { isActive: filter.isActive }),
     ...(filter.text === undefined ? {} : { name: { contains: filter.text.replaceAll(/[\\%_]/g, String.raw`\$&`), mode: "insensitive" as const } }),
     ...(beforeId === undefined ? {} : { id: { lt: beforeId } }),
@@ -57,7 +67,7 @@ export async function listWorkflows(db: ScopedDb, tenantId: string, filter: Work
 /** Newest first, of many tenants. @param db across the agency's tenants */
 export async function listWorkflowsAcross(db: ScopedDb, group: TenantGroup, filter: WorkflowFilter, limit: number, beforeId?: string): Promise<Page<WorkflowRecord>> {
   const conditions = [
-    Prisma.sql`TRUE`,
+    filter.isArchived ? Prisma.sql`x.archived_at IS NOT NULL AND x.deleted_at IS NULL` : Prisma.sql`x.archived_at IS NULL`,
     ...(filter.isActive === undefined ? [] : [Prisma.sql`x.is_active = ${filter.isActive}`]),
     ...(filter.text === undefined ? [] : [Prisma.sql`position(lower(${filter.text}) in lower(x.name)) > 0`]),
     ...(beforeId === undefined ? [] : [Prisma.sql`x.id < ${beforeId}::uuid`]),
@@ -70,12 +80,12 @@ export async function listWorkflowsAcross(db: ScopedDb, group: TenantGroup, filt
 
 /** @param db of the tenant */
 export async function findWorkflow(db: ScopedDb, tenantId: string, id: string): Promise<WorkflowRecord | undefined> {
-  return (await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select })) ?? undefined;
+  return (await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id }, ...kept }, select })) ?? undefined;
 }
 
 /** @param db of the tenant */
 export async function hasWorkflow(db: ScopedDb, tenantId: string, id: string): Promise<boolean> {
-  return (await db.workflow.count({ where: { tenantId, id } })) > 0;
+  return (await db.workflow.count({ where: { tenantId, id, ...kept } })) > 0;
 }
 
 /** @param db of the tenant @throws the unique violation of the name */
@@ -83,7 +93,15 @@ export function createWorkflow(db: ScopedDb, tenantId: string, workflow: { id: s
   return db.workflow.create({ data: { tenantId, id: workflow.id, name: workflow.name, draft: toJsonColumn(workflow.draft) }, select });
 }
 
-/** @param db of the tenant @returns undefined when the tenant has no such workflow @throws the unique violation of the name; RequestError TOO_MANY_WORKFLOWS */
+/**
+ * Refuses what an archived workflow is not for: changes, and starts.
+ * @param db of the tenant @throws RequestError WORKFLOW_ARCHIVED
+ */
+export async function assertNotArchived(db: ScopedDb, tenantId: string, id: string): Promise<void> {
+  if ((await db.workflow.count({ where: { tenantId, id, archivedAt: { not: null } } })) > 0) throw new RequestError("WORKFLOW_ARCHIVED");
+}
+
+/** @param db of the tenant @returns undefined when the tenant has no such workflow @throws the unique violation of the name; RequestError TOO_MANY_WORKFLOWS, WORKFLOW_ARCHIVED */
 export async function updateWorkflow(
   db: ScopedDb,
   tenantId: string,
@@ -92,6 +110,7 @@ export async function updateWorkflow(
 ): Promise<WorkflowRecord | undefined> {
   const { name, isActive, errorWorkflowId, queuedTtlSeconds } = change;
   if (isActive !== undefined) await lockActiveWorkflows(db, tenantId);
+  await assertNotArchived(db, tenantId, id);
   const data = {
     ...(name === undefined ? {} : { name }),
     ...(isActive === undefined ? {} : { isActive }),
@@ -105,7 +124,7 @@ export async function updateWorkflow(
 
 /** @param db of the tenant */
 export async function findDraft(db: ScopedDb, tenantId: string, id: string): Promise<DraftRecord | undefined> {
-  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select: { draft: true, draftRevision: true } });
+  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id }, ...kept }, select: { draft: true, draftRevision: true } });
   return row === null ? undefined : { revision: row.draftRevision, graph: fromJsonb(row.draft) };
 }
 
@@ -113,22 +132,23 @@ export async function findDraft(db: ScopedDb, tenantId: string, id: string): Pro
  * Replaces the draft and raises its revision.
  * @param db of the tenant
  * @param revisions the draft must still have one of these; undefined for any
- * @returns the new revision; undefined when there is no such workflow with such a revision
+ * @returns the new revision; undefined when there is no such workflow with such a revision, or it is archived
  */
 export async function replaceDraft(db: ScopedDb, tenantId: string, id: string, graph: unknown, revisions?: readonly number[]): Promise<number | undefined> {
-  const where = { tenantId, id, ...(revisions === undefined ? {} : { draftRevision: { in: [...revisions] } }) };
+  const where = { tenantId, id, archivedAt: null, ...(revisions === undefined ? {} : { draftRevision: { in: [...revisions] } }) };
   const rows = await db.workflow.updateManyAndReturn({ where, data: { draft: toJsonColumn(graph), draftRevision: { increment: 1 } }, select: { draftRevision: true } });
   return rows[0]?.draftRevision;
 }
 
 /** The pinned outputs of a draft; undefined when there is no such workflow. @param db of the tenant */
 export async function findPins(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
-  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id } }, select: { pins: true } });
+  const row = await db.workflow.findUnique({ where: { tenantId_id: { tenantId, id }, ...kept }, select: { pins: true } });
   return row === null ? undefined : fromJsonb(row.pins);
 }
 
-/** @param db of the tenant @returns false when there is no such workflow */
+/** @param db of the tenant @returns false when there is no such workflow @throws RequestError WORKFLOW_ARCHIVED */
 export async function replacePins(db: ScopedDb, tenantId: string, id: string, pins: unknown): Promise<boolean> {
+  await assertNotArchived(db, tenantId, id);
   return (await db.workflow.updateMany({ where: { tenantId, id }, data: { pins: toJsonColumn(pins) } })).count === 1;
 }
 
@@ -136,10 +156,13 @@ export async function replacePins(db: ScopedDb, tenantId: string, id: string, pi
  * Locks a workflow, and the number of active ones, for publishing: one publish at a time. Intake, whose executions refer to the workflow, goes on meanwhile.
  * @param db of the tenant
  * @returns the draft; undefined when the tenant has no such workflow
+ * @throws RequestError WORKFLOW_ARCHIVED
  */
 export async function lockDraft(db: ScopedDb, tenantId: string, id: string): Promise<Json | undefined> {
   await lockActiveWorkflows(db, tenantId);
-  const rows = await db.$queryRaw<{ draft: Json }[]>`SELECT draft FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
+  const rows = await db.$queryRaw<{ draft: Json; is_archived: boolean }[]>`
+    SELECT draft, archived_at IS NOT NULL AS is_archived FROM workflows WHERE tenant_id = ${tenantId}::uuid AND id = ${id}::uuid AND deleted_at IS NULL FOR NO KEY UPDATE`;
+  if (rows[0]?.is_archived === true) throw new RequestError("WORKFLOW_ARCHIVED");
   return rows[0]?.draft;
 }
 

@@ -4,7 +4,8 @@ import { writePrivate } from "../config-file.ts";
 import { contextOf, count, take, type Context } from "../context.ts";
 import { UsageError } from "../exit-codes.ts";
 import { printable, table, type Terminal } from "../terminal.ts";
-import { readWorkflowFile } from "../workflow-file.ts";
+import { idOf } from "../workflow-file.ts";
+import { addWorkflowArchiveCommands } from "./workflow-archive.ts";
 import { addWorkflowFileCommands } from "./workflow-files.ts";
 
 /** `workflows …` */
@@ -14,13 +15,15 @@ export function addWorkflowCommands(program: Command, terminal: Terminal): void 
     .command("list")
     .description("List the workflows, newest first.")
     .option("--active", "only active ones")
+    .option("--archived", "only archived ones, which are left out otherwise")
     .option("--limit <number>", "at most so many", count, 100)
-    .action(async (options: { active?: boolean; limit: number }, command: Command) => {
+    .action(async (options: { active?: boolean; archived?: boolean; limit: number }, command: Command) => {
       const { client, show } = contextOf(command, terminal);
-      const list = await take(client.items("listWorkflows", options.active === true ? { query: { active: "true" } } : {}), options.limit);
+      const list = await take(client.items("listWorkflows", { query: { ...(options.active === true ? { active: "true" as const } : {}), ...(options.archived === true ? { archived: "true" as const } : {}) } }), options.limit);
       show(list, table(["ID", "NAME", "ACTIVE", "VERSION", "DRAFT", "CHANGED"], list.map(({ id, name, isActive, publishedVersion, draftRevision, updatedAt }) => [id, name, isActive ? "yes" : "no", publishedVersion?.number, draftRevision, updatedAt])));
     });
   addWorkflowFileCommands(workflows, terminal);
+  addWorkflowArchiveCommands(workflows, terminal);
   workflows
     .command("publish")
     .description("Publish the draft. Secrets of new triggers are told this once: they go into a file, or nowhere.")
@@ -53,14 +56,6 @@ export function addWorkflowCommands(program: Command, terminal: Terminal): void 
       const { body } = await client.call("diffWorkflow", { params: { workflowId: idOf(workflow) }, query: { from: sideOf(options.from), to: sideOf(options.to) } });
       show(body, diffText(body));
     });
-}
-
-/** The id that is given, or the one that a file holds. @throws UsageError */
-function idOf(workflow: string): string {
-  if (!existsSync(workflow)) return workflow;
-  const { id } = readWorkflowFile(workflow);
-  if (id === undefined) throw new UsageError(`${workflow} has no id yet: push it first.`);
-  return id;
 }
 
 function sideOf(text: string): "draft" | "published" | number {

@@ -46,7 +46,7 @@ export const backfillRoutes = {
       })
       .meta({ id: "BackfillRange", description: "The range, and the pace." }),
     responses: { 202: { description: "It works in the background.", body: backfillSchema, headers: { Location: "The path of the backfill." } } },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
   }),
   listBackfills: defineRoute({
     operationId: "listBackfills",

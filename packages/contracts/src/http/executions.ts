@@ -118,7 +118,7 @@ export const executionRoutes = {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: startedSchema, headers: { Location: "The path of the execution." } },
       202: { description: "The execution is queued.", body: startedSchema, headers: { Location: "The path of the execution." } },
     },
-    problems: ["NOT_FOUND", "WORKFLOW_NOT_PUBLISHED", "STATE_CONFLICT", "PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED"],
+    problems: ["NOT_FOUND", "WORKFLOW_NOT_PUBLISHED", "WORKFLOW_ARCHIVED", "STATE_CONFLICT", "PAYLOAD_TOO_LARGE", "IDEMPOTENCY_KEY_REUSED"],
   }),
   listExecutions: defineRoute({
     operationId: "listExecutions",

@@ -48,7 +48,7 @@ export const hookTestRoutes = {
     subject: "tenant",
     params,
     responses: { 200: { description: "It waits.", body: testSessionSchema } },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
   }),
   listSamples: defineRoute({
     operationId: "listSamples",
@@ -68,7 +68,7 @@ export const hookTestRoutes = {
           .meta({ id: "HookSamples", description: "What tests of a webhook captured." }),
       },
     },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
   }),
   checkTrigger: defineRoute({
     operationId: "checkTrigger",
@@ -83,6 +83,6 @@ export const hookTestRoutes = {
     repeatable: "It changes nothing.",
     unaudited: "It changes nothing.",
     responses: { 200: { description: "What was found.", body: checkSchema } },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
   }),
 } as const;

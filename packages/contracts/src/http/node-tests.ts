@@ -65,6 +65,6 @@ export const nodeTestRoutes = {
     params: z.strictObject({ workflowId }),
     body: pinsSchema,
     responses: { 200: { description: "The pins.", body: pinsSchema } },
-    problems: ["NOT_FOUND", "BODY_TOO_LARGE"],
+    problems: ["NOT_FOUND", "BODY_TOO_LARGE", "WORKFLOW_ARCHIVED"],
   }),
 } as const;

@@ -89,7 +89,7 @@ export const rerunRoutes = {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: startedSchema, headers: { Location: "The path of the execution." } },
       202: { description: "The new execution is queued.", body: startedSchema, headers: { Location: "The path of the execution." } },
     },
-    problems: ["NOT_FOUND", "PAYLOAD_TOO_LARGE", "WORKFLOW_NOT_PUBLISHED", "STATE_CONFLICT", "IDEMPOTENCY_KEY_REUSED"],
+    problems: ["NOT_FOUND", "PAYLOAD_TOO_LARGE", "WORKFLOW_NOT_PUBLISHED", "WORKFLOW_ARCHIVED", "STATE_CONFLICT", "IDEMPOTENCY_KEY_REUSED"],
   }),
   createDryRerun: defineRoute({
     operationId: "createDryRerun",

@@ -23,8 +23,9 @@ export function isOneTransaction(route: RouteDefinition): boolean {
 
 /** The operation that reads what this one updates or deletes, whose entity tag is then asked for in If-Match; undefined where there is none, or where the route reads the header by itself. */
 export function readerOf(route: RouteDefinition, routes: Readonly<Record<string, RouteDefinition>>): RouteDefinition | undefined {
-  if (route.method === "get" || route.method === "post" || takesHeader(route, "If-Match")) return undefined;
-  return Object.values(routes).find(({ method, path }) => method === "get" && path === route.path);
+  const changed = route.changes ?? (route.method === "post" ? undefined : route.path);
+  if (route.method === "get" || changed === undefined || takesHeader(route, "If-Match")) return undefined;
+  return Object.values(routes).find(({ method, path }) => method === "get" && path === changed);
 }
 
 /** Whether the answers of a route have an entity tag: all that are read as JSON. */

@@ -28,6 +28,8 @@ export interface RouteDefinition {
   readonly method: Method;
   /** Parameters in braces: `/v1/workflows/{workflowId}`. */
   readonly path: `/${string}`;
+  /** Of a POST that changes the thing at another path: that path. What reads it then gives the entity tag that If-Match is compared with. */
+  readonly changes?: `/${string}`;
   readonly tag: string;
   readonly summary: string;
   readonly description: string;

@@ -172,7 +172,7 @@ export const triggerStateRoutes = {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: runSchema },
       202: { description: "The execution is queued, or the source is looked at.", body: runSchema },
     },
-    problems: ["NOT_FOUND", "STATE_CONFLICT"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
   }),
   previewTrigger: defineRoute({
     operationId: "previewTrigger",

@@ -44,6 +44,7 @@ export const workflowSchema = z
       .meta({ description: "The version that new executions take; null before the first publish." }),
     errorWorkflowId: errorWorkflowSchema,
     queuedTtlSeconds: queuedTtlSchema,
+    archivedAt: instantSchema("Since when it is archived; null for one that is not.").nullable(),
     createdAt: instantSchema("When it was created."),
     updatedAt: instantSchema("When it was last changed."),
   })
@@ -162,6 +163,7 @@ export const workflowRoutes = {
     query: z.strictObject({
       ...pageQueryShape,
       active: flagSchema("Only active ones, or only those that are not.").optional(),
+      archived: flagSchema("Only archived ones; without it, only those that are not.").optional(),
       q: nameSchema("Text that the name holds, in any case.", "welcome").optional(),
     }),
     responses: { 200: { description: "One page of workflows.", body: pageOf(workflowSchema) } },
@@ -207,7 +209,53 @@ export const workflowRoutes = {
       .strictObject({ name: workflowName.optional(), isActive: isActiveSchema.optional(), errorWorkflowId: errorWorkflowSchema.optional(), queuedTtlSeconds: queuedTtlSchema.optional() })
       .meta({ id: "UpdateWorkflow", description: "The fields to be changed." }),
     responses: { 200: { description: "The workflow after the change.", body: workflowSchema } },
-    problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED", "TOO_MANY_WORKFLOWS"],
+    problems: ["NOT_FOUND", "NAME_TAKEN", "WORKFLOW_NOT_PUBLISHED", "WORKFLOW_ARCHIVED", "TOO_MANY_WORKFLOWS"],
+  }),
+  archiveWorkflow: defineRoute({
+    operationId: "archiveWorkflow",
+    method: "post",
+    path: "/v1/workflows/{workflowId}/archive",
+    changes: "/v1/workflows/{workflowId}",
+    tag,
+    summary: "Archive a workflow",
+    description:
+      "It is switched off, leaves the lists, and its name is free. Triggers watch nothing any more, hooks answer 404, and nothing of it can be changed, published or started until it is restored. " +
+      "What runs goes on; what is queued is blocked with WORKFLOW_INACTIVE. Its executions and versions stay readable. Repeating it changes nothing.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    responses: { 200: { description: "The archived workflow.", body: workflowSchema } },
+    problems: ["NOT_FOUND"],
+  }),
+  restoreWorkflow: defineRoute({
+    operationId: "restoreWorkflow",
+    method: "post",
+    path: "/v1/workflows/{workflowId}/restore",
+    changes: "/v1/workflows/{workflowId}",
+    tag,
+    summary: "Take a workflow out of the archive",
+    description: "It comes back switched off, with its draft, versions and triggers; activating or publishing it is checked as always. Repeating it changes nothing.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    body: z.strictObject({ name: workflowName.optional() }).optional().meta({ id: "RestoreWorkflow", description: "Another name, when its own is taken by now." }),
+    responses: { 200: { description: "The workflow.", body: workflowSchema } },
+    problems: ["NOT_FOUND", "NAME_TAKEN"],
+  }),
+  deleteWorkflow: defineRoute({
+    operationId: "deleteWorkflow",
+    method: "delete",
+    path: "/v1/workflows/{workflowId}",
+    tag,
+    summary: "Delete an archived workflow",
+    description:
+      "For ever: its draft, its triggers with their positions and addresses, and the versions that no execution ran. Its executions stay, each with its version's graph. " +
+      "Refused with WORKFLOW_BUSY while executions of it have not ended, and while it is somebody's error workflow.",
+    scope: "workflows:write",
+    subject: "tenant",
+    params,
+    responses: { 204: { description: "It is gone." } },
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_BUSY"],
   }),
   getDraft: defineRoute({
     operationId: "getDraft",
@@ -242,7 +290,7 @@ export const workflowRoutes = {
     }),
     body: z.strictObject({ graph: graphBodySchema }).meta({ id: "ReplaceDraft", description: "The new draft." }),
     responses: { 200: { description: "The draft after the change.", body: draftSchema, headers: entityTag } },
-    problems: ["NOT_FOUND", "PRECONDITION_FAILED"],
+    problems: ["NOT_FOUND", "PRECONDITION_FAILED", "WORKFLOW_ARCHIVED"],
   }),
   validateWorkflow: defineRoute({
     operationId: "validateWorkflow",
@@ -276,7 +324,7 @@ export const workflowRoutes = {
       200: { description: "This content is a version already; it is the published one now.", body: publishedSchema },
       201: { description: "A new version was created and published.", body: publishedSchema, headers: { Location: "The path of the version." } },
     },
-    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "TOO_MANY_WORKFLOWS"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "WORKFLOW_ARCHIVED", "TOO_MANY_WORKFLOWS"],
   }),
   diffWorkflow: defineRoute({
     operationId: "diffWorkflow",
@@ -306,7 +354,7 @@ export const workflowRoutes = {
     params,
     body: z.strictObject({ number: z.int().min(1).max(2_147_483_647).meta({ description: "The number of the version.", example: 1 }) }).meta({ id: "RollbackWorkflow", description: "The version to go back to." }),
     responses: { 200: { description: "The version is the published one now.", body: publishedSchema } },
-    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "TOO_MANY_WORKFLOWS"],
+    problems: ["NOT_FOUND", "GRAPH_INVALID", "TEMPLATE_LOCKED", "WORKFLOW_ARCHIVED", "TOO_MANY_WORKFLOWS"],
   }),
   listVersions: defineRoute({
     operationId: "listVersions",
@@ -328,7 +376,7 @@ export const workflowRoutes = {
     path: "/v1/workflows/{workflowId}/versions/{number}",
     tag,
     summary: "Read a version",
-    description: "With its graph.",
+    description: "With its graph. Of a deleted workflow, the versions that executions ran are kept as long as these.",
     scope: "workflows:read",
     subject: "tenant",
     params: z.strictObject({ workflowId: idSchema("The workflow."), number: versionNumberSchema }),

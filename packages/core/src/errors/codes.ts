@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   PLAN_BEYOND_AGENCY: { http: 422, audience: "caller", title: "The plan would grant more than the operator allows the agency." },
   SEATS_EXCEEDED: { http: 409, audience: "caller", title: "A tenant has as many members as its plan has seats." },
   WORKFLOW_NOT_PUBLISHED: { http: 409, audience: "caller", title: "The workflow has no published version." },
+  WORKFLOW_ARCHIVED: { http: 409, audience: "caller", title: "The workflow is archived." },
+  WORKFLOW_BUSY: { http: 409, audience: "caller", title: "Executions of the workflow have not ended." },
   TEMPLATE_LOCKED: { http: 409, audience: "tenant", title: "A part of the workflow is locked by the agency's template." },
   TEMPLATE_CONFLICT: { http: 409, audience: "caller", title: "The tenant's changes and the template's contradict each other." },
   PRECONDITION_FAILED: { http: 412, audience: "caller", title: "The resource changed since the version that the request names." },

@@ -44,10 +44,11 @@ export const startExecution: Handler<Routes["startExecution"]> = async ({ access
   }
 };
 
-/** @throws RequestError NOT_FOUND, WORKFLOW_NOT_PUBLISHED, STATE_CONFLICT */
+/** @throws RequestError NOT_FOUND, WORKFLOW_ARCHIVED, WORKFLOW_NOT_PUBLISHED, STATE_CONFLICT */
 async function findManualTrigger(db: ScopedDb, tenantId: string, workflowId: string, nodeId: string | undefined): Promise<string> {
   const workflow = await findWorkflow(db, tenantId, workflowId);
   if (workflow === undefined) throw notFound("workflow");
+  if (workflow.archivedAt !== null) throw new RequestError("WORKFLOW_ARCHIVED");
   if (workflow.publishedVersion === null) throw new RequestError("WORKFLOW_NOT_PUBLISHED");
   const triggers = await findManualTriggers(db, tenantId, workflowId);
   const [trigger, other] = nodeId === undefined ? triggers : triggers.filter((candidate) => candidate.nodeId === nodeId);

@@ -42,7 +42,9 @@ async function graphOf(db: ScopedDb, tenantId: string, { workflowId, version }: 
 }
 
 async function validDraft(db: ScopedDb, tenantId: string, workflowId: string): Promise<Graph> {
-  const graph = graphSchema.parse((await findDraft(db, tenantId, workflowId))?.graph);
+  const draft = await findDraft(db, tenantId, workflowId);
+  if (draft === undefined) throw notFound("workflow");
+  const graph = graphSchema.parse(draft.graph);
   const issues = validateGraph(graph, nodeCatalog);
   if (issues.length > 0) throw new RequestError("GRAPH_INVALID", { issues, detail: "The draft has issues; a dry rerun needs a graph that could be published." });
   return graph;

@@ -73,6 +73,24 @@ test("brings a version to all tenants that have the template and to named ones t
   expect((await small.client.get("/v1/workflows")).at("data")).toEqual([]);
 });
 
+test("a tenant that archived the workflow is skipped with the reason, and keeps what it has", async () => {
+  const templateId = await createTemplate(agency, greetingVersion());
+  const [first, second] = await createTenants(2);
+  if (first === undefined || second === undefined) throw new Error("no tenants");
+  const { workflowId } = await installed(agency, templateId, first, { shop: "Shop" });
+  await installed(agency, templateId, second, { shop: "Shop" });
+  await first.client.post(`/v1/workflows/${workflowId}/archive`);
+  await agency.client.post(`/v1/templates/${templateId}/versions`, greetingVersion("Good day"));
+  const id = await start(templateId, {});
+  await createWorker().tick();
+  expect(await read(id)).toMatchObject({ status: "DONE", tenants: { DONE: 1, SKIPPED: 1, PENDING: 0 } });
+  expect((await items(id)).find(({ tenantId }) => tenantId === first.id)).toMatchObject({ status: "SKIPPED", code: "WORKFLOW_ARCHIVED" });
+  expect((await agency.client.get(`/v1/templates/${templateId}/installations/${first.id}`)).body).toMatchObject({ versionNumber: 1, refusal: { code: "WORKFLOW_ARCHIVED" } });
+  expect((await agency.client.post(`/v1/templates/${templateId}/installations/${first.id}/move`, {})).at("code")).toBe("WORKFLOW_ARCHIVED");
+  await first.client.delete(`/v1/workflows/${workflowId}`);
+  expect((await agency.client.get(`/v1/templates/${templateId}/installations/${first.id}`)).status).toBe(404);
+});
+
 test("canary tenants go first, and the others wait for a person", async () => {
   const templateId = await createTemplate(agency, greetingVersion());
   const tenants = await createTenants(4);

@@ -2,6 +2,7 @@ import type { backfillSchema } from "@fluxo/contracts/http/backfills";
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import { abortBackfill as abort, countRunningBackfills, createBackfill, findBackfill, listBackfills as findBackfills, type BackfillRecord } from "@fluxo/prisma/repositories/backfills";
+import { assertNotArchived } from "@fluxo/prisma/repositories/workflows";
 import type { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
@@ -22,6 +23,7 @@ export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ acce
   const backfill = await tenantDb.withTenant(tenantId, async (db) => {
     const trigger = await requireSource(db, tenantId, params.triggerId);
     ruleOf(trigger);
+    await assertNotArchived(db, tenantId, trigger.workflowId);
     if ((await countRunningBackfills(db, tenantId)) >= RUNNING_MAX) throw new RequestError("STATE_CONFLICT", { detail: `The tenant has ${RUNNING_MAX} backfills that run; wait for one, or abort one.` });
     return createBackfill(db, tenantId, { id: ids.next(), triggerId: trigger.id, fromAt: from, toAt: to, pacePerMinute: body.pacePerMinute }, now);
   });

@@ -3,6 +3,7 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { localTimeOf, timeZoneOf } from "@fluxo/core/schedule/preview";
 import { lookSoon } from "@fluxo/prisma/dispatch/arm";
 import { intake } from "@fluxo/prisma/executions/intake";
+import { assertNotArchived } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { requireSource, ruleOf, type SourceTrigger } from "./find-watched.ts";
@@ -12,6 +13,7 @@ export const runTriggerNow: Handler<Routes["runTriggerNow"]> = async ({ access, 
   const { tenantId } = access;
   const { trigger, nextDueAt } = await services.tenantDb.withTenant(tenantId, async (db) => {
     const found = await requireSource(db, tenantId, params.triggerId);
+    await assertNotArchived(db, tenantId, found.workflowId);
     return { trigger: found, nextDueAt: found.kind === "schedule" ? undefined : await lookSoon(db, tenantId, found.id) };
   });
   if (trigger.kind === "schedule") {

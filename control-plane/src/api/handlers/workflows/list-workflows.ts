@@ -6,10 +6,10 @@ import { toWorkflowAnswer } from "./workflow-answer.ts";
 
 /** GET /v1/workflows */
 export const listWorkflows: Handler<Routes["listWorkflows"]> = async ({ access, query }, { tenantDb }) => {
-  const { limit, pageToken, active, q } = query;
+  const { limit, pageToken, active, archived = false, q } = query;
   const before = idOfPageToken(pageToken);
   const { agencyId, tenantId, tenantIds } = access;
-  const filter = { isActive: active, text: q };
+  const filter = { isActive: active, isArchived: archived, text: q };
   const page =
     tenantId === null
       ? await tenantDb.acrossTenants(agencyId, (db) => listWorkflowsAcross(db, { agencyId, tenantIds }, filter, limit, before))

@@ -1,6 +1,6 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { hasWorkflow, replaceDraft as writeDraft } from "@fluxo/prisma/repositories/workflows";
+import { assertNotArchived, hasWorkflow, replaceDraft as writeDraft } from "@fluxo/prisma/repositories/workflows";
 import type { Handler } from "../../http/handler.ts";
 import { notFound } from "../not-found.ts";
 import { entityTag, revisionsOf } from "./entity-tag.ts";
@@ -13,6 +13,7 @@ export const replaceDraft: Handler<Routes["replaceDraft"]> = async ({ access, pa
     const written = await writeDraft(db, tenantId, workflowId, body.graph, revisionsOf(headers["If-Match"]));
     if (written !== undefined) return written;
     if (!(await hasWorkflow(db, tenantId, workflowId))) throw notFound("workflow");
+    await assertNotArchived(db, tenantId, workflowId);
     throw new RequestError("PRECONDITION_FAILED", { detail: "The draft has another revision by now. Read it again and apply the change to that." });
   });
   return { status: 200, headers: { ETag: entityTag(revision) }, body: { workflowId, revision, graph: body.graph } };

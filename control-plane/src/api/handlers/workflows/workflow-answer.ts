@@ -6,7 +6,7 @@ import { toInstant } from "../instants.ts";
 
 /** A workflow as it is answered. */
 export function toWorkflowAnswer(workflow: WorkflowRecord): z.input<typeof workflowSchema> {
-  return { ...workflow, createdAt: toInstant(workflow.createdAt), updatedAt: toInstant(workflow.updatedAt) };
+  return { ...workflow, archivedAt: toInstant(workflow.archivedAt), createdAt: toInstant(workflow.createdAt), updatedAt: toInstant(workflow.updatedAt) };
 }
 
 /** A version as it is answered, without its graph. */
