@@ -1,27 +1,39 @@
 -- Sign-in and sessions: what happens before it is known whose rows a request may see. SECURITY DEFINER as fluxo_system, whose policies cover just these tables.
 
 -- fluxo_sign_in: binds the invitations of a verified address to the person, chooses the membership that was used last, opens a session for it, and leaves an entry in the audit log.
--- In:  the person as the identity provider names it; the address only when the provider has verified it. Out: no row when nobody invited this person.
+-- In:  the person as the identity provider names it; the address only when the provider has verified it.
+-- Out: no row when nobody invited this person; a row without a member when invitations of this address have expired, and it is a member nowhere.
 -- A person who comes with the address of a member, but is another account, is refused as well, and leaves an entry in the log of that member's agency. Strangers leave none: they are nobody's.
-CREATE OR REPLACE FUNCTION fluxo_sign_in(p_issuer text, p_subject text, p_email text, p_name text, p_session uuid, p_token_hash bytea, p_now timestamptz, p_expires_at timestamptz, p_ip text, p_user_agent text, p_request_id text)
-RETURNS TABLE (member_id uuid, agency_id uuid)
+DROP FUNCTION IF EXISTS fluxo_sign_in(text, text, text, text, uuid, bytea, timestamptz, timestamptz, text, text, text); -- CREATE OR REPLACE changes no result type
+CREATE FUNCTION fluxo_sign_in(p_issuer text, p_subject text, p_email text, p_name text, p_session uuid, p_token_hash bytea, p_now timestamptz, p_expires_at timestamptz, p_ip text, p_user_agent text, p_request_id text)
+RETURNS TABLE (member_id uuid, agency_id uuid, is_expired boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 #variable_conflict use_column
 DECLARE
   v_member record;
+  v_is_expired boolean;
 BEGIN
   -- A person is a member of an agency once, also when it was invited by two addresses.
   UPDATE members m SET issuer = p_issuer, subject = p_subject, joined_at = p_now
-  WHERE m.email = lower(p_email) AND m.issuer IS NULL AND m.external_user_id IS NULL
+  WHERE m.email = lower(p_email) AND m.issuer IS NULL AND m.external_user_id IS NULL AND m.invitation_expires_at > p_now
     AND NOT EXISTS (SELECT FROM members o WHERE o.issuer = p_issuer AND o.subject = p_subject AND o.agency_id IS NOT DISTINCT FROM m.agency_id);
   SELECT m.id, m.agency_id INTO v_member FROM members m LEFT JOIN agencies a ON a.id = m.agency_id
   WHERE m.issuer = p_issuer AND m.subject = p_subject
   ORDER BY (a.status = 'SUSPENDED') NULLS FIRST, m.last_login_at DESC NULLS LAST, m.created_at, m.id LIMIT 1;
   IF NOT FOUND THEN
-    PERFORM fluxo_audit_insert(
-      jsonb_build_object('actorKind', 'person', 'actorId', left(p_subject, 200), 'action', 'finishSignIn', 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
-      m.agency_id, NULL, 'member', m.id::text, NULL, '{"refused": "NOT_A_MEMBER"}')
-    FROM (SELECT o.id, o.agency_id FROM members o WHERE o.email = lower(p_email) AND o.external_user_id IS NULL ORDER BY o.id LIMIT 100) m;
+    -- An invitation that is still nobody's was not bound above, so its time is over.
+    WITH refused AS (
+      SELECT o.id, o.agency_id, o.issuer IS NULL AS is_expired FROM members o WHERE o.email = lower(p_email) AND o.external_user_id IS NULL ORDER BY o.id LIMIT 100
+    ), noted AS (
+      SELECT r.is_expired, fluxo_audit_insert(
+        jsonb_build_object('actorKind', 'person', 'actorId', left(p_subject, 200), 'action', 'finishSignIn', 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
+        r.agency_id, NULL, 'member', r.id::text, NULL, jsonb_build_object('refused', CASE WHEN r.is_expired THEN 'INVITATION_EXPIRED' ELSE 'NOT_A_MEMBER' END))
+      FROM refused r
+    )
+    SELECT bool_or(n.is_expired) INTO v_is_expired FROM noted n;
+    IF v_is_expired THEN
+      RETURN QUERY SELECT NULL::uuid, NULL::uuid, true;
+    END IF;
     RETURN;
   END IF;
   UPDATE members m SET last_login_at = p_now, name = coalesce(p_name, m.name) WHERE m.id = v_member.id;
@@ -31,11 +43,20 @@ BEGIN
   PERFORM fluxo_audit_insert(
     jsonb_build_object('actorKind', 'member', 'actorId', v_member.id, 'action', 'finishSignIn', 'ip', p_ip, 'userAgent', p_user_agent, 'requestId', p_request_id),
     v_member.agency_id, NULL, 'session', p_session::text, NULL, NULL);
-  RETURN QUERY SELECT v_member.id, v_member.agency_id;
+  RETURN QUERY SELECT v_member.id, v_member.agency_id, false;
 END $$;
 ALTER FUNCTION fluxo_sign_in(text, text, text, text, uuid, bytea, timestamptz, timestamptz, text, text, text) OWNER TO fluxo_system;
 REVOKE ALL ON FUNCTION fluxo_sign_in(text, text, text, text, uuid, bytea, timestamptz, timestamptz, text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_sign_in(text, text, text, text, uuid, bytea, timestamptz, timestamptz, text, text, text) TO fluxo_app;
+
+-- fluxo_seats_taken(tenant, except, now): how many members are bound to a tenant, besides one of them. An invitation holds a seat until it expires.
+CREATE OR REPLACE FUNCTION fluxo_seats_taken(p_tenant uuid, p_except uuid, p_now timestamptz) RETURNS int
+LANGUAGE sql STABLE AS $$
+  SELECT count(*)::int FROM member_tenants t JOIN members m ON m.agency_id = t.agency_id AND m.id = t.member_id
+  WHERE t.tenant_id = p_tenant AND m.id IS DISTINCT FROM p_except AND (m.joined_at IS NOT NULL OR m.external_user_id IS NOT NULL OR m.invitation_expires_at > p_now)
+$$;
+REVOKE ALL ON FUNCTION fluxo_seats_taken(uuid, uuid, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_seats_taken(uuid, uuid, timestamptz) TO fluxo_app;
 
 -- fluxo_resolve_session: who is signed in with a cookie, as it is now.
 DROP FUNCTION IF EXISTS fluxo_resolve_session(bytea); -- CREATE OR REPLACE changes no result type

@@ -111,7 +111,7 @@ BEGIN
   SELECT 'AI_TOKENS_EXCEEDED', NULL, NULL, NULL, c.ai_tokens, p.ai_tokens_per_month FROM counted c
   WHERE c.ai_tokens >= p.ai_tokens_per_month AND (c.ai_tokens > 0 OR EXISTS (SELECT FROM active a WHERE 'ai.prompt' = ANY (a.node_types)))
   UNION ALL
-  SELECT 'SEATS_EXCEEDED', NULL, NULL, NULL, m.count, p.seats_max FROM (SELECT count(*)::int AS count FROM member_tenants WHERE tenant_id = p_tenant) m WHERE m.count > p.seats_max
+  SELECT 'SEATS_EXCEEDED', NULL, NULL, NULL, m.count, p.seats_max FROM fluxo_seats_taken(p_tenant, NULL, clock_timestamp()) AS m(count) WHERE m.count > p.seats_max
   UNION ALL
   SELECT 'CONCURRENCY_REACHED', NULL, NULL, NULL, s.used, p.concurrency_max FROM concurrency_slots s WHERE s.tenant_id = p_tenant AND s.used > p.concurrency_max
   ORDER BY 3 NULLS LAST, 2, 1, 4;

@@ -1,7 +1,7 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { getMe } from "./handlers/access/get-me.ts";
 import { endMemberSessions, endOperatorMemberSessions, removeMember, removeOperatorMember, restoreMember, updateMember } from "./handlers/members/change-member.ts";
-import { inviteMember, inviteOperatorMember } from "./handlers/members/invite-member.ts";
+import { inviteMember, inviteOperatorMember, renewInvitation, renewOperatorInvitation } from "./handlers/members/invite-member.ts";
 import { getMember, getOperatorMember, listMembers, listOperatorMembers } from "./handlers/members/read-members.ts";
 import { endMySession, listMySessions, signOut, switchMembership } from "./handlers/sessions/my-sessions.ts";
 import { finishSignIn, startSignIn } from "./handlers/sessions/sign-in.ts";
@@ -131,6 +131,8 @@ export const handlers: Handlers<Routes> = {
   getMember,
   updateMember,
   removeMember,
+  renewInvitation,
+  renewOperatorInvitation,
   restoreMember,
   endMemberSessions,
   listOperatorMembers,

@@ -42,16 +42,20 @@ export interface Membership {
   readonly isCurrent: boolean;
 }
 
-/** Opens a session for a person whom somebody invited; leaves an entry in the audit log. @param db fluxo_app @returns undefined for a person whom nobody invited */
-export async function signIn(db: pg.Pool, person: SignIn): Promise<{ readonly memberId: string; readonly agencyId: string | null } | undefined> {
+/** `stranger`: nobody invited the person. `expired`: somebody did, and the person came too late. */
+export type SignInOutcome = { readonly kind: "opened"; readonly memberId: string; readonly agencyId: string | null } | { readonly kind: "stranger" | "expired" };
+
+/** Opens a session for a person whom somebody invited; leaves an entry in the audit log, also of a refusal. @param db fluxo_app */
+export async function signIn(db: pg.Pool, person: SignIn): Promise<SignInOutcome> {
   const { issuer, subject, email, name, sessionId, tokenHash, now, expiresAt, ip, userAgent, requestId } = person;
-  const { rows } = await db.query<{ member_id: string; agency_id: string | null }>({
+  const { rows } = await db.query<{ member_id: string | null; agency_id: string | null }>({
     name: "fluxo_sign_in",
     text: "SELECT * FROM fluxo_sign_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     values: [issuer, subject, email, name, sessionId, Buffer.from(tokenHash), now, expiresAt, ip, userAgent, requestId],
   });
   const row = rows[0];
-  return row === undefined ? undefined : { memberId: row.member_id, agencyId: row.agency_id };
+  if (row === undefined) return { kind: "stranger" };
+  return row.member_id === null ? { kind: "expired" } : { kind: "opened", memberId: row.member_id, agencyId: row.agency_id };
 }
 
 /** @param db fluxo_app @returns undefined when no session has the token */

@@ -15,6 +15,8 @@ export interface MemberRecord {
   readonly createdAt: Date;
   /** null: invited, not signed in yet. */
   readonly joinedAt: Date | null;
+  /** Until when an invitation can be taken up that was not yet. */
+  readonly invitationExpiresAt: Date | null;
   /** Of one that was provisioned: when it last came with a token. */
   readonly lastLoginAt: Date | null;
   /** Of one that was provisioned: refused since then. */
@@ -27,6 +29,7 @@ export interface NewMember {
   readonly email: string;
   readonly role: string;
   readonly tenantIds: readonly string[] | null;
+  readonly invitationExpiresAt: Date;
 }
 
 export interface MemberChange {
@@ -46,7 +49,7 @@ export interface SessionRecord {
 }
 
 const select = {
-  id: true, email: true, name: true, role: true, tenantId: true, externalUserId: true, isBound: true, createdAt: true, joinedAt: true, lastLoginAt: true, revokedAt: true,
+  id: true, email: true, name: true, role: true, tenantId: true, externalUserId: true, isBound: true, createdAt: true, joinedAt: true, invitationExpiresAt: true, lastLoginAt: true, revokedAt: true,
   tenants: { select: { tenantId: true }, orderBy: { tenantId: "asc" } },
 } as const;
 
@@ -91,18 +94,24 @@ export interface FullTenant {
  * Which of these tenants have no seat left for one more member. Whoever asks next for one of them waits for the end of this transaction.
  * @param db of the agency @param memberId who is not counted
  */
-export async function fullTenants(db: ScopedDb, tenantIds: readonly string[], memberId: string): Promise<FullTenant[]> {
+export async function fullTenants(db: ScopedDb, tenantIds: readonly string[], memberId: string, now: Date): Promise<FullTenant[]> {
   await db.$queryRaw`SELECT id FROM tenants WHERE id = ANY (${[...tenantIds]}::uuid[]) ORDER BY id FOR NO KEY UPDATE`;
   return db.$queryRaw<FullTenant[]>`
     SELECT t.id AS "tenantId", p.seats_max AS "seatsMax" FROM tenants t JOIN plans p ON p.id = t.plan_id
-    WHERE t.id = ANY (${[...tenantIds]}::uuid[]) AND (SELECT count(*) FROM member_tenants m WHERE m.tenant_id = t.id AND m.member_id <> ${memberId}::uuid) >= p.seats_max`;
+    WHERE t.id = ANY (${[...tenantIds]}::uuid[]) AND fluxo_seats_taken(t.id, ${memberId}::uuid, ${now}) >= p.seats_max`;
 }
 
 /** Invites a person. @param db of the agency, or of the operator @throws the unique violation of the address */
-export async function inviteMember(db: ScopedDb, { id, agencyId, email, role, tenantIds }: NewMember): Promise<MemberRecord> {
-  await db.member.createMany({ data: [{ id, agencyId, email, role, isBound: tenantIds !== null }] });
+export async function inviteMember(db: ScopedDb, { id, agencyId, email, role, tenantIds, invitationExpiresAt }: NewMember): Promise<MemberRecord> {
+  await db.member.createMany({ data: [{ id, agencyId, email, role, isBound: tenantIds !== null, invitationExpiresAt }] });
   if (agencyId !== null && tenantIds !== null) await db.memberTenant.createMany({ data: tenantIds.map((tenantId) => ({ agencyId, memberId: id, tenantId })) });
   return toMember(await db.member.findUniqueOrThrow({ where: { id }, select }));
+}
+
+/** Lets an invitation be taken up until another instant. @param db of the agency, or of the operator @returns undefined when there is none that was not taken up */
+export async function renewInvitation(db: ScopedDb, agencyId: string | null, id: string, invitationExpiresAt: Date): Promise<MemberRecord | undefined> {
+  const renewed = await db.member.updateMany({ where: { id, agencyId, joinedAt: null, externalUserId: null }, data: { invitationExpiresAt } });
+  return renewed.count === 0 ? undefined : findMember(db, agencyId, id);
 }
 
 /** @param db of the agency @returns undefined when the agency has no such member */

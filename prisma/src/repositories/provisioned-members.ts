@@ -32,7 +32,7 @@ export async function provisionMember(db: ScopedDb, person: ProvisionedPerson, n
   const find = () => db.member.findUnique({ where: { tenantId_externalUserId: { tenantId, externalUserId } }, select });
   let known = await find();
   if (known === null) {
-    const [full] = await fullTenants(db, [tenantId], id);
+    const [full] = await fullTenants(db, [tenantId], id, now);
     // The tenant is held now: whoever made the person meanwhile has committed.
     known = await find();
     if (known === null && full !== undefined) return { kind: "full", tenant: full };

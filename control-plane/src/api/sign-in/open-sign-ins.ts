@@ -18,7 +18,7 @@ export function pageUrlOf({ FLUXO_PUBLIC_API_URL: url, PORT: port }: Pick<SignIn
 
 /** @throws ConfigError when the identity provider is configured by halves */
 export function openSignIns(config: SignInConfig, ports: Pick<SignInsOptions, "pool" | "box" | "clock" | "ids" | "randomBytes">): SignIns {
-  return new SignIns({ ...ports, provider: providerOf(config, ports.clock), cookies: createCookieJar(pageUrlOf(config)), sessionMs: config.API_SESSION_HOURS * 3_600_000 });
+  return new SignIns({ ...ports, provider: providerOf(config, ports.clock), cookies: createCookieJar(pageUrlOf(config)), pageUrl: pageUrlOf(config), sessionMs: config.API_SESSION_HOURS * 3_600_000 });
 }
 
 function providerOf(config: SignInConfig, clock: SignInsOptions["clock"]): IdentityProvider | undefined {

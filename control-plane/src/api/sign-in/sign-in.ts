@@ -16,6 +16,8 @@ export interface SignInsOptions {
   readonly pool: pg.Pool;
   readonly box: SecretBox;
   readonly cookies: CookieJar;
+  /** Where people reach this API, without a trailing slash. */
+  readonly pageUrl: string;
   /** How long a session lasts at most, however much it is used. */
   readonly sessionMs: number;
   readonly clock: Clock;
@@ -53,6 +55,12 @@ export class SignIns {
     return this.#options.cookies;
   }
 
+  /** Where people sign in; null without a provider, when nobody can. */
+  get url(): string | null {
+    const { provider, pageUrl } = this.#options;
+    return provider === undefined ? null : `${pageUrl}/auth/login`;
+  }
+
   /** @param returnTo a path of this page @throws RequestError NOT_FOUND without a provider, UNAVAILABLE */
   async begin(returnTo: string): Promise<Redirect> {
     const { box, cookies, clock } = this.#options;
@@ -66,7 +74,7 @@ export class SignIns {
    * Opens a session with a new random token; the session that the browser had before ends.
    * @param answer what the provider sent along
    * @param cookieHeader the request's
-   * @throws RequestError SIGN_IN_FAILED, NOT_A_MEMBER, NOT_FOUND without a provider, UNAVAILABLE
+   * @throws RequestError SIGN_IN_FAILED, NOT_A_MEMBER, INVITATION_EXPIRED, NOT_FOUND without a provider, UNAVAILABLE
    */
   async finish(answer: URLSearchParams, cookieHeader: string | undefined, context: RequestContext): Promise<Redirect> {
     const { pool, cookies, clock, ids, randomBytes, sessionMs } = this.#options;
@@ -77,7 +85,8 @@ export class SignIns {
     const now = clock.now();
     const { ip, userAgent, requestId } = context;
     const opened = await signIn(pool, { ...person, sessionId: ids.next(), tokenHash: sessionHash(token), now, expiresAt: new Date(now.getTime() + sessionMs), ip, userAgent, requestId });
-    if (opened === undefined) throw new RequestError("NOT_A_MEMBER", { detail: person.email === null ? "The identity provider tells no verified address." : "Nobody invited the address that the identity provider tells." });
+    if (opened.kind === "expired") throw new RequestError("INVITATION_EXPIRED");
+    if (opened.kind === "stranger") throw new RequestError("NOT_A_MEMBER", { detail: person.email === null ? "The identity provider tells no verified address." : "Nobody invited the address that the identity provider tells." });
     await this.#end(cookieHeader, "finishSignIn", context);
     return { location: kept.returnTo, cookies: [cookies.set(cookies.sessionName, token, Math.floor(sessionMs / 1_000)), cookies.set(cookies.signInName, "", 0)] };
   }

@@ -68,7 +68,7 @@ export const sessionRoutes = {
     }),
     headers: z.strictObject({ Cookie: cookies }),
     responses: { 302: { description: "Signed in; to where the sign-in was begun from.", headers: setsCookies } },
-    problems: ["SIGN_IN_FAILED", "NOT_A_MEMBER", "NOT_FOUND", "UNAVAILABLE", "RATE_LIMITED"],
+    problems: ["SIGN_IN_FAILED", "NOT_A_MEMBER", "INVITATION_EXPIRED", "NOT_FOUND", "UNAVAILABLE", "RATE_LIMITED"],
   }),
   signOut: defineRoute({
     operationId: "signOut",

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: { http: 401, audience: "caller", title: "The API key or the session is missing, unknown, expired or revoked." },
   SIGN_IN_FAILED: { http: 400, audience: "caller", title: "The sign-in was not completed, or not by the browser that began it." },
   NOT_A_MEMBER: { http: 403, audience: "caller", title: "Nobody invited this person." },
+  INVITATION_EXPIRED: { http: 403, audience: "caller", title: "The person was invited, and the invitation has expired." },
   MEMBER_REVOKED: { http: 403, audience: "caller", title: "The agency has revoked this member." },
   CSRF_REFUSED: { http: 403, audience: "caller", title: "A change with a session must come from this page itself." },
   AGENCY_SUSPENDED: { http: 403, audience: "caller", title: "The agency is suspended." },

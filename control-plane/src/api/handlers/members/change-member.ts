@@ -7,22 +7,23 @@ import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { notFound } from "../not-found.ts";
 import { inOwnScope } from "../own-scope.ts";
-import { toMemberAnswer } from "./member-answer.ts";
+import { memberAnswers } from "./member-answer.ts";
 import { assertMayHandle, assertTenantsFor, requireOther } from "./member-rules.ts";
 
 /** PATCH /v1/agency/members/{memberId} */
-export const updateMember: Handler<Routes["updateMember"]> = async ({ access, params, body }, { tenantDb, announceAccess }) => {
+export const updateMember: Handler<Routes["updateMember"]> = async ({ access, params, body }, services) => {
+  const { tenantDb, clock, announceAccess } = services;
   const { agencyId } = access;
   const member = await tenantDb.withAgency(agencyId, async (db) => {
     const { provisioned } = await requireOther(db, access, params.memberId);
     if (provisioned !== null) throw new RequestError("STATE_CONFLICT", { detail: "The member was provisioned: the tokens of the agency's own systems say its role, and its tenant is theirs." });
     if (body.role !== undefined) assertMayHandle(access, body.role);
-    await assertTenantsFor(db, agencyId, params.memberId, body.tenantIds);
+    await assertTenantsFor(db, agencyId, params.memberId, body.tenantIds, clock.now());
     return update(db, agencyId, params.memberId, body);
   });
   if (member === undefined) throw notFound("member");
   await announceAccess({ version: 1, kind: "sessions" });
-  return { status: 200, body: toMemberAnswer(member) };
+  return { status: 200, body: memberAnswers(services)(member) };
 };
 
 /** DELETE /v1/agency/members/{memberId} */
@@ -38,17 +39,18 @@ export const removeOperatorMember: Handler<Routes["removeOperatorMember"]> = asy
 };
 
 /** POST /v1/agency/members/{memberId}/restore */
-export const restoreMember: Handler<Routes["restoreMember"]> = async ({ access, params }, { tenantDb }) => {
+export const restoreMember: Handler<Routes["restoreMember"]> = async ({ access, params }, services) => {
+  const { tenantDb, clock } = services;
   const { agencyId } = access;
   const member = await tenantDb.withAgency(agencyId, async (db) => {
     const { id, provisioned, revokedAt } = await requireOther(db, access, params.memberId);
     if (provisioned === null || revokedAt === null) throw new RequestError("STATE_CONFLICT", { detail: "The member is not revoked." });
-    await assertTenantsFor(db, agencyId, id, [provisioned.tenantId]);
+    await assertTenantsFor(db, agencyId, id, [provisioned.tenantId], clock.now());
     await restoreProvisionedMember(db, agencyId, id, provisioned.tenantId);
     return findMember(db, agencyId, id);
   });
   if (member === undefined) throw notFound("member");
-  return { status: 200, body: toMemberAnswer(member) };
+  return { status: 200, body: memberAnswers(services)(member) };
 };
 
 /** DELETE /v1/agency/members/{memberId}/sessions */

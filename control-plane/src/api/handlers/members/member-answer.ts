@@ -2,11 +2,19 @@ import type { memberSchema } from "@fluxo/contracts/http/members";
 import { roleSchema } from "@fluxo/contracts/http/roles";
 import type { MemberRecord } from "@fluxo/prisma/repositories/members";
 import type { z } from "zod";
+import type { ApiServices } from "../../services.ts";
 import { toInstant } from "../instants.ts";
 
-/** A member as it is answered. */
-export function toMemberAnswer(member: MemberRecord): z.input<typeof memberSchema> {
-  const { id, email, name, role, provisioned, tenantIds, createdAt, joinedAt, lastLoginAt, revokedAt } = member;
+type MemberAnswer = z.input<typeof memberSchema>;
+
+/** Answers members as they are now. */
+export function memberAnswers({ clock, signIns }: Pick<ApiServices, "clock" | "signIns">): (member: MemberRecord) => MemberAnswer {
+  const now = clock.now();
+  return (member) => toMemberAnswer(member, now, signIns.url);
+}
+
+function toMemberAnswer(member: MemberRecord, now: Date, signInUrl: string | null): MemberAnswer {
+  const { id, email, name, role, provisioned, tenantIds, createdAt, joinedAt, invitationExpiresAt, lastLoginAt, revokedAt } = member;
   return {
     id,
     email,
@@ -15,7 +23,8 @@ export function toMemberAnswer(member: MemberRecord): z.input<typeof memberSchem
     tenantIds: tenantIds === null ? null : [...tenantIds],
     origin: provisioned === null ? "INVITATION" : "PROVISIONING",
     externalUserId: provisioned?.externalUserId ?? null,
-    status: statusOf(member),
+    status: statusOf(member, now),
+    invitation: joinedAt === null && invitationExpiresAt !== null ? { expiresAt: toInstant(invitationExpiresAt), signInUrl } : null,
     createdAt: toInstant(createdAt),
     joinedAt: toInstant(provisioned === null ? joinedAt : createdAt),
     lastLoginAt: toInstant(lastLoginAt),
@@ -23,7 +32,8 @@ export function toMemberAnswer(member: MemberRecord): z.input<typeof memberSchem
   };
 }
 
-function statusOf({ provisioned, joinedAt, revokedAt }: MemberRecord): z.input<typeof memberSchema>["status"] {
+function statusOf({ provisioned, joinedAt, invitationExpiresAt, revokedAt }: MemberRecord, now: Date): MemberAnswer["status"] {
   if (provisioned !== null) return revokedAt === null ? "ACTIVE" : "REVOKED";
-  return joinedAt === null ? "INVITED" : "ACTIVE";
+  if (joinedAt !== null) return "ACTIVE";
+  return invitationExpiresAt !== null && invitationExpiresAt > now ? "INVITED" : "EXPIRED";
 }

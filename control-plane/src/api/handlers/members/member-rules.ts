@@ -26,11 +26,11 @@ export async function requireOther(db: ScopedDb, access: Access, memberId: strin
  * @param db of the agency
  * @throws RequestError VALIDATION_FAILED, SEATS_EXCEEDED
  */
-export async function assertTenantsFor(db: ScopedDb, agencyId: string, memberId: string, tenantIds: readonly string[] | null | undefined): Promise<void> {
+export async function assertTenantsFor(db: ScopedDb, agencyId: string, memberId: string, tenantIds: readonly string[] | null | undefined, now: Date): Promise<void> {
   if (tenantIds === null || tenantIds === undefined) return;
   const foreign = new Set(await foreignTenants(db, agencyId, tenantIds));
   if (foreign.size > 0) throw invalid(tenantIds.flatMap((id, index) => (foreign.has(id) ? [{ path: `/body/tenantIds/${index}`, code: "unknown", message: "is not a tenant of this agency" }] : [])));
-  const full = new Map((await fullTenants(db, tenantIds, memberId)).map(({ tenantId, seatsMax }) => [tenantId, seatsMax]));
+  const full = new Map((await fullTenants(db, tenantIds, memberId, now)).map(({ tenantId, seatsMax }) => [tenantId, seatsMax]));
   if (full.size === 0) return;
   const issues = tenantIds.flatMap((id, index) => (full.has(id) ? [{ path: `/body/tenantIds/${index}`, code: "no_seat", message: `has ${full.get(id)} seats, and they are taken` }] : []));
   throw new RequestError("SEATS_EXCEEDED", { issues });
