@@ -8,7 +8,7 @@ const at = new Date("2026-01-01T00:00:00.000Z");
 const uuid = (index: number): string => `00000000-0000-7000-8000-${String(index).padStart(12, "0")}`;
 
 function entryOf(id: number, tenant: number, more: Partial<OutboxEntry> = {}): OutboxEntry {
-  return { id: String(id), tenantId: uuid(tenant), executionId: uuid(id), concurrencyClass: "large", eventId: uuid(id), deliverAt: null, createdAt: at, backlog: 0, ...more };
+  return { id: String(id), tenantId: uuid(tenant), executionId: uuid(id), concurrencyClass: "large", eventId: uuid(id), deliverAt: null, createdAt: at, backlog: 0, isCrowded: false, ...more };
 }
 
 const entriesOf = (count: number, tenant: number, first = 1, more: Partial<OutboxEntry> = {}): OutboxEntry[] =>
@@ -41,14 +41,16 @@ describe("a backlog", () => {
   test("has no more executions in an event than may be, and none of another class", () => {
     const events = eventsOf([...entriesOf(EXECUTIONS_PER_EVENT_MAX + 1, 1), ...entriesOf(2, 1, 200, { concurrencyClass: "small" })]);
     expect(events.map(({ name, data }) => [name, releasedExecutions(data).length])).toEqual([
-      ["fluxo/execution.released.large", EXECUTIONS_PER_EVENT_MAX],
-      ["fluxo/execution.released.large", 1],
+      ["fluxo/execution.released.large", EXECUTIONS_PER_EVENT_MAX / 2 + 1],
+      ["fluxo/execution.released.large", EXECUTIONS_PER_EVENT_MAX / 2],
       ["fluxo/execution.released.small", 2],
     ]);
   });
 
-  test("is bulk when something is outstanding and the event is small", () => {
-    const bulkOf = (count: number, backlog: number): boolean[] => eventsOf(entriesOf(count, 1, 1, { backlog })).map(({ data }) => data.bulk);
+  test("is bulk when it is crowded, something is outstanding and the event is small", () => {
+    const bulkOf = (count: number, backlog: number, isCrowded = true): boolean[] => eventsOf(entriesOf(count, 1, 1, { backlog, isCrowded })).map(({ data }) => data.bulk);
+    expect(bulkOf(1, BULK_THRESHOLD, false)).toEqual([false]);
+    expect(bulkOf(2, BULK_THRESHOLD, false)).toEqual([false]);
     expect(bulkOf(BULK_THRESHOLD, 0)).toEqual([false]);
     expect(bulkOf(1, BULK_THRESHOLD)).toEqual([true]);
     expect(bulkOf(BULK_EXECUTIONS_MAX - 1, BULK_THRESHOLD)).toEqual([true]);
@@ -56,9 +58,9 @@ describe("a backlog", () => {
   });
 
   test("timers neither make one nor belong to one", () => {
-    const timers = entriesOf(20, 1, 100, { deliverAt: at, backlog: 5 });
+    const timers = entriesOf(20, 1, 100, { deliverAt: at, backlog: 5, isCrowded: true });
     expect(eventsOf(entriesOf(20, 1, 100, { deliverAt: at })).every(({ data }) => data.version === 1 && !data.bulk)).toBe(true);
-    const events = eventsOf([...entriesOf(BULK_THRESHOLD, 1, 1, { backlog: 5 }), ...timers]);
+    const events = eventsOf([...entriesOf(BULK_THRESHOLD, 1, 1, { backlog: 5, isCrowded: true }), ...timers]);
     expect(events.filter(({ ts }) => ts !== undefined).map(({ data }) => [data.version, data.bulk])).toEqual(timers.map(() => [1, false]));
     expect(events.filter(({ ts }) => ts === undefined)).toHaveLength(1);
   });
@@ -86,8 +88,9 @@ describe("messages", () => {
   test("tenants take turns; within a tenant the order of the outbox holds", () => {
     const entries = [entryOf(10, 1), entryOf(9, 1), entryOf(11, 2), entryOf(100, 2)];
     expect(toMessages(entries).flatMap((message) => message.entries.map(({ id }) => id))).toEqual(["9", "11", "10", "100"]);
-    const backlog = [...entriesOf(EXECUTIONS_PER_EVENT_MAX, 1), ...entriesOf(3, 1, 900), ...entriesOf(3, 2, 500)];
-    expect(eventsOf(backlog).map(({ data }) => [data.tenantId, releasedExecutions(data).length])).toEqual([[uuid(1), EXECUTIONS_PER_EVENT_MAX], [uuid(2), 3], [uuid(1), 3]]);
+    const backlog = [...entriesOf(EXECUTIONS_PER_EVENT_MAX, 1), ...entriesOf(4, 1, 900), ...entriesOf(3, 2, 500)];
+    const half = EXECUTIONS_PER_EVENT_MAX / 2 + 2;
+    expect(eventsOf(backlog).map(({ data }) => [data.tenantId, releasedExecutions(data).length])).toEqual([[uuid(1), half], [uuid(2), 3], [uuid(1), half]]);
     expect(toMessages([])).toEqual([]);
   });
 

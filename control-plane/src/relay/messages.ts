@@ -5,7 +5,7 @@ import type { OutboxEntry } from "@fluxo/prisma/relay/outbox";
 /** Executions of one tenant from which on they are a backlog: those released and not started, and the immediate entries of one claim. */
 export const BULK_THRESHOLD = 3;
 
-/** An event of a backlog that releases fewer executions is `bulk`: it waits at Inngest for others, because a start of its own would cost more than they do. */
+/** An event of a backlog that releases fewer executions is `bulk` while it is crowded: it waits at Inngest for others, because there is no time for a start of its own. */
 export const BULK_EXECUTIONS_MAX = 10;
 
 /** Bounds of one call of the event API, which takes 512 KB. */
@@ -64,7 +64,7 @@ function toParcels(own: readonly OutboxEntry[]): Parcel[] {
 
 function single(entry: OutboxEntry): Parcel {
   const { tenantId, executionId, deliverAt, eventId } = entry;
-  const event = { name: executionReleasedEvent(classOf(entry)), id: eventId, data: { version: 1, tenantId, executionId, bulk: isImmediate(entry) && entry.backlog >= BULK_THRESHOLD } } as const;
+  const event = { name: executionReleasedEvent(classOf(entry)), id: eventId, data: { version: 1, tenantId, executionId, bulk: isImmediate(entry) && entry.isCrowded && entry.backlog >= BULK_THRESHOLD } } as const;
   return { entries: [entry], event: deliverAt === null ? event : { ...event, ts: deliverAt.getTime() } };
 }
 
@@ -73,8 +73,8 @@ function together(concurrencyClass: ConcurrencyClass, part: readonly OutboxEntry
   const last = part.at(-1);
   const executionIds = [...new Set(part.map(({ executionId }) => executionId))];
   if (last === undefined) throw new RangeError("An event releases at least one execution.");
-  const { tenantId, backlog } = last;
-  const shared = { version: 2, tenantId, executionIds, bulk: backlog >= BULK_THRESHOLD && executionIds.length < BULK_EXECUTIONS_MAX } as const;
+  const { tenantId, backlog, isCrowded } = last;
+  const shared = { version: 2, tenantId, executionIds, bulk: isCrowded && backlog >= BULK_THRESHOLD && executionIds.length < BULK_EXECUTIONS_MAX } as const;
   const event = executionIds.length < 2 ? single(last).event : { name: executionReleasedEvent(concurrencyClass), id: sharedId(part), data: shared };
   return { entries: part.map((entry) => ({ ...entry, eventId: event.id })), event };
 }
@@ -99,8 +99,10 @@ function byId(a: OutboxEntry, b: OutboxEntry): number {
   return a.id.length - b.id.length || (a.id < b.id ? -1 : Number(a.id > b.id));
 }
 
-function parts<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+/** As few parts as possible, none larger than `max`, all of about the same size: a small one would cost a start like the others. */
+function parts<T>(items: readonly T[], max: number): T[][] {
+  const size = Math.ceil(items.length / Math.ceil(items.length / max));
+  return Array.from({ length: Math.ceil(items.length / max) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 function takeTurns<T>(queues: readonly (readonly T[])[]): T[] {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { EXECUTIONS_PER_EVENT_MAX, releasedExecutions } from "@fluxo/contracts/events/execution-released";
+import { releasedExecutions } from "@fluxo/contracts/events/execution-released";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
@@ -162,25 +162,55 @@ describe("events of a backlog", () => {
     expect(receiver.events[2]?.id).not.toBe(receiver.events[0]?.id);
   });
 
+  const age = (ms: number): Promise<unknown> => owner.query("UPDATE outbox SET created_at = clock_timestamp() - make_interval(secs => $1)", [ms / 1_000]);
+  const enough = 50;
+
   test("gather until there is enough, time is over or the tenant's work has started; nobody else waits", async () => {
     const [busy, quiet] = [await newHook(), await newHook()];
     const first = await accept(busy, 3);
-    const relay = createRelay({ gatherMs: 60_000 });
+    const relay = createRelay({ gatherMs: 60_000, startMs: 60_000 });
     expect((await relay.tick()).sent).toBe(3);
     const gathered = await accept(busy, 2);
     const alone = await accept(quiet, 1);
     expect((await relay.tick()).sent).toBe(1);
     expect(released()).toEqual([first, alone]);
-    await owner.query("UPDATE outbox SET created_at = now() - interval '2 minutes'");
+    await age(61_000);
     expect((await relay.tick()).sent).toBe(2);
-    expect(receiver.events.at(-1)?.data).toMatchObject({ version: 2, executionIds: gathered, bulk: true });
-    const enough = await accept(busy, EXECUTIONS_PER_EVENT_MAX);
-    expect((await relay.tick()).sent).toBe(EXECUTIONS_PER_EVENT_MAX);
-    expect(released().at(-1)).toEqual(enough);
+    expect(receiver.events.at(-1)?.data).toMatchObject({ version: 2, executionIds: gathered, bulk: false });
+    const many = await accept(busy, enough + 5);
+    expect((await relay.tick()).sent).toBe(enough + 5);
+    expect(released().at(-1), "what is beyond enough goes along").toEqual(many);
     await accept(busy, 1);
     expect((await relay.tick()).claimed).toBe(0);
     await owner.query("UPDATE executions SET status = 'CANCELED', completed_at = now() WHERE released_at IS NOT NULL");
     expect((await relay.tick()).sent).toBe(1);
+  });
+
+  test("gather no longer when nothing has come for as long as the turns of all who gather take", async () => {
+    const hooks = [await newHook(), await newHook(), await newHook()];
+    const relay = createRelay({ gatherMs: 60_000, startMs: 10_000 });
+    for (const hook of hooks) await accept(hook, 3);
+    expect((await relay.tick()).sent).toBe(9);
+    const last: string[] = [];
+    for (const hook of hooks) last.push(...(await accept(hook, 1)));
+    await age(20_000);
+    expect((await relay.tick()).claimed, "three turns are thirty seconds").toBe(0);
+    await age(31_000);
+    expect((await relay.tick()).sent).toBe(3);
+    expect(receiver.events.slice(-3).map(({ data }) => data)).toEqual(expect.arrayContaining(last.map((executionId) => expect.objectContaining({ executionId, bulk: false }))));
+  });
+
+  test("are bulk when more tenants gather than there is time to start", async () => {
+    const hooks = [await newHook(), await newHook()];
+    const relay = createRelay({ gatherMs: 60_000, startMs: 31_000 });
+    for (const hook of hooks) await accept(hook, 3);
+    expect((await relay.tick()).sent).toBe(6);
+    for (const hook of hooks) await accept(hook, 2);
+    await age(59_000);
+    expect((await relay.tick()).claimed).toBe(0);
+    await age(61_000);
+    expect((await relay.tick()).sent).toBe(4);
+    expect(receiver.events.slice(-2).map(({ data }) => data.bulk)).toEqual([true, true]);
   });
 });
 

@@ -12,6 +12,8 @@ export interface OutboxEntry {
   readonly createdAt: Date;
   /** Executions of its tenant that were released and not started when it was claimed. */
   readonly backlog: number;
+  /** More tenants gather than Inngest can start, one event of each, in the time that they may gather. */
+  readonly isCrowded: boolean;
 }
 
 export interface RelayClaim {
@@ -24,11 +26,16 @@ export interface RelayClaim {
   readonly gather?: RelayGather;
 }
 
-/** A tenant with so many executions released and not started gathers its next entries, until there are so many or the first of them is so old. */
+/**
+ * A tenant with so many executions released and not started gathers its next entries, until there are so many, the first of them is so old, or no other has come for as long as it takes every tenant
+ * that gathers to start once.
+ */
 export interface RelayGather {
   readonly backlog: number;
   readonly entries: number;
   readonly ageMs: number;
+  /** What a start takes Inngest. */
+  readonly startMs: number;
 }
 
 interface OutboxRow {
@@ -40,20 +47,21 @@ interface OutboxRow {
   deliver_at: Date | null;
   created_at: Date;
   backlog: number;
+  is_crowded: boolean;
 }
 
-const NO_GATHER: RelayGather = { backlog: 0x7fff_ffff, entries: 1, ageMs: 0 };
+const NO_GATHER: RelayGather = { backlog: 0x7fff_ffff, entries: 1, ageMs: 0, startMs: 0 };
 
 /**
  * Claims the next entries, shared between tenants by plan weight.
  * @param db fluxo_system
  */
 export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<OutboxEntry[]> {
-  const { backlog, entries, ageMs } = claim.gather ?? NO_GATHER;
+  const { backlog, entries, ageMs, startMs } = claim.gather ?? NO_GATHER;
   const { rows } = await db.query<OutboxRow>({
     name: "fluxo_relay_claim",
-    text: "SELECT id, tenant_id, execution_id, concurrency_class, event_id, deliver_at, created_at, backlog FROM fluxo_relay_claim($1, $2, $3, $4, $5, $6, $7)",
-    values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax, backlog, entries, ageMs],
+    text: "SELECT id, tenant_id, execution_id, concurrency_class, event_id, deliver_at, created_at, backlog, is_crowded FROM fluxo_relay_claim($1, $2, $3, $4, $5, $6, $7, $8)",
+    values: [claim.owner, claim.limit, claim.leaseMs, claim.outstandingMax, backlog, entries, ageMs, startMs],
   });
   return rows.map((row) => ({
     id: row.id,
@@ -64,6 +72,7 @@ export async function claimOutbox(db: pg.Pool, claim: RelayClaim): Promise<Outbo
     deliverAt: row.deliver_at,
     createdAt: row.created_at,
     backlog: row.backlog,
+    isCrowded: row.is_crowded,
   }));
 }
 

@@ -16,13 +16,13 @@ export function concurrencyClassFor(concurrencyMax: number): ConcurrencyClass {
 export const concurrencyClassSchema = z.enum(Object.keys(CONCURRENCY_CLASSES) as [ConcurrencyClass, ...ConcurrencyClass[]]);
 
 /** Executions of one tenant that one event may release. */
-export const EXECUTIONS_PER_EVENT_MAX = 50;
+export const EXECUTIONS_PER_EVENT_MAX = 100;
 
 /** Events of one tenant that a batched function takes at once, and how long leftovers of a burst wait for company. */
 export const BATCH_EVENTS_MAX = 10;
 export const BATCH_TIMEOUT_SECONDS = 1;
 
-/** Set while the tenant has a backlog and the event releases few executions: the function then takes several events at once. Never set on an event with a future time. */
+/** Set while more tenants have a backlog than Inngest has starts for, and the event releases few executions: the function then takes several events at once. Never set on an event with a future time. */
 const bulk = z.boolean();
 
 /** Says that executions may be claimed. It carries references only; the truth is the executions' rows. */
