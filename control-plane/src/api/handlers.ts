@@ -9,6 +9,7 @@ import { resumeAgency, suspendAgency, updateManagedAgency } from "./handlers/age
 import { createAgency } from "./handlers/agencies/create-agency.ts";
 import { getManagedAgency, listAgencies } from "./handlers/agencies/read-agencies.ts";
 import { createAgencyApiKey, createApiKey, createOperatorApiKey } from "./handlers/api-keys/create-api-key.ts";
+import { getAgencyApiKey, getApiKey, getOperatorApiKey } from "./handlers/api-keys/get-api-key.ts";
 import { listAgencyApiKeys, listApiKeys, listOperatorApiKeys } from "./handlers/api-keys/list-api-keys.ts";
 import { revokeAgencyApiKey, revokeApiKey, revokeOperatorApiKey } from "./handlers/api-keys/revoke-api-key.ts";
 import { rotateAgencyApiKey, rotateApiKey, rotateOperatorApiKey } from "./handlers/api-keys/rotate-api-key.ts";
@@ -52,9 +53,10 @@ import { beginOffBoarding } from "./handlers/off-boardings/begin-off-boarding.ts
 import { abortOffBoarding, acknowledgeOffBoardingArchive, eraseTenant } from "./handlers/off-boardings/change-off-boarding.ts";
 import { getOffBoarding, getOffBoardingArchive, listOffBoardings } from "./handlers/off-boardings/read-off-boarding.ts";
 import { exchangeProvisioningToken } from "./handlers/provisioning/exchange-token.ts";
-import { createSigningKey, listSigningKeys, revokeSigningKey } from "./handlers/provisioning/signing-keys.ts";
+import { createSigningKey, getSigningKey, listSigningKeys, revokeSigningKey } from "./handlers/provisioning/signing-keys.ts";
 import { deletePriceList } from "./handlers/prices/delete-price-list.ts";
 import { getInvoice } from "./handlers/prices/get-invoice.ts";
+import { getAgencyPrices, getPlanPrices, getPriceList, getTenantPrices } from "./handlers/prices/get-price-list.ts";
 import { listPriceLists } from "./handlers/prices/list-price-lists.ts";
 import { putAgencyPrices, putPlanPrices, putTenantPrices } from "./handlers/prices/put-prices.ts";
 import { createDryRerun } from "./handlers/reruns/create-dry-rerun.ts";
@@ -142,14 +144,17 @@ export const handlers: Handlers<Routes> = {
   endOperatorMemberSessions,
   listApiKeys,
   createApiKey,
+  getApiKey,
   rotateApiKey,
   revokeApiKey,
   listAgencyApiKeys,
   createAgencyApiKey,
+  getAgencyApiKey,
   rotateAgencyApiKey,
   revokeAgencyApiKey,
   listOperatorApiKeys,
   createOperatorApiKey,
+  getOperatorApiKey,
   rotateOperatorApiKey,
   revokeOperatorApiKey,
   listAgencies,
@@ -186,6 +191,7 @@ export const handlers: Handlers<Routes> = {
   abortOffBoarding,
   listSigningKeys,
   createSigningKey,
+  getSigningKey,
   revokeSigningKey,
   exchangeProvisioningToken,
   getTenantUsage,
@@ -195,9 +201,13 @@ export const handlers: Handlers<Routes> = {
   reconcileUsage,
   forecastUsage,
   listPriceLists,
+  getAgencyPrices,
   putAgencyPrices,
+  getPlanPrices,
   putPlanPrices,
+  getTenantPrices,
   putTenantPrices,
+  getPriceList,
   deletePriceList,
   getInvoice,
   listWorkflows,

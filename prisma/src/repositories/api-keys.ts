@@ -52,6 +52,11 @@ export async function listApiKeys(db: ScopedDb, { agencyId, tenantId }: KeyOwner
   return pageOfRows(await db.apiKey.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 }), limit);
 }
 
+/** @param db of the owner's agency, or of the operator @returns undefined when the owner has no such key */
+export async function findApiKey(db: ScopedDb, { agencyId, tenantId }: KeyOwner, id: string): Promise<ApiKeyRecord | undefined> {
+  return (await db.apiKey.findFirst({ where: { id, agencyId, tenantId }, select })) ?? undefined;
+}
+
 /** @param db of the owner's agency, or of the operator */
 export function createApiKey(db: ScopedDb, { scopes, memberId, ...key }: NewApiKey): Promise<ApiKeyRecord> {
   return db.apiKey.create({ data: { ...key, scopes: [...scopes], ...(memberId === undefined ? {} : { memberId }) }, select });

@@ -12,9 +12,7 @@ export interface PriceListRecord {
   readonly updatedAt: Date;
 }
 
-export interface PriceListTarget {
-  readonly planId?: string;
-  readonly tenantId?: string;
+export interface PriceListTarget extends PriceListOwner {
   readonly currency?: string;
 }
 
@@ -29,6 +27,24 @@ function typed<R extends { readonly prices: unknown }>(row: R): R & { readonly p
 export async function listPriceLists(db: ScopedDb, agencyId: string, limit: number, afterId?: string): Promise<Page<PriceListRecord>> {
   const where = { agencyId, ...(afterId === undefined ? {} : { id: { gt: afterId } }) };
   return pageOfRows((await db.priceList.findMany({ where, select, orderBy: { id: "asc" }, take: limit + 1 })).map(typed), limit);
+}
+
+/** Whose a list is: of plan and tenant at most one; neither: the agency's own. */
+export interface PriceListOwner {
+  readonly planId?: string;
+  readonly tenantId?: string;
+}
+
+/** @param db of the agency @returns undefined when the agency has none for it */
+export async function findPriceListOf(db: ScopedDb, agencyId: string, { planId, tenantId }: PriceListOwner): Promise<PriceListRecord | undefined> {
+  const row = await db.priceList.findFirst({ where: { agencyId, planId: planId ?? null, tenantId: tenantId ?? null }, select });
+  return row === null ? undefined : typed(row);
+}
+
+/** @param db of the agency @returns undefined when the agency has no such list */
+export async function findPriceList(db: ScopedDb, agencyId: string, id: string): Promise<PriceListRecord | undefined> {
+  const row = await db.priceList.findFirst({ where: { agencyId, id }, select });
+  return row === null ? undefined : typed(row);
 }
 
 /** Writes the list of a target, or replaces it. @param db of the agency, which must see plan and tenant @param id for a new list */

@@ -27,6 +27,12 @@ export async function listSigningKeys(db: ScopedDb, agencyId: string, limit: num
   return pageOfRows((await db.signingKey.findMany({ where, select, orderBy: { id: "desc" }, take: limit + 1 })).map(typed), limit);
 }
 
+/** @param db of the agency @returns undefined when the agency has no such key */
+export async function findSigningKey(db: ScopedDb, agencyId: string, id: string): Promise<SigningKeyRecord | undefined> {
+  const row = await db.signingKey.findFirst({ where: { agencyId, id }, select });
+  return row === null ? undefined : typed(row);
+}
+
 /** Those that are not revoked. @param db of the agency */
 export async function findActiveSigningKeys(db: ScopedDb, agencyId: string): Promise<SigningKeyRecord[]> {
   return (await db.signingKey.findMany({ where: { agencyId, revokedAt: null }, select, orderBy: { id: "asc" } })).map(typed);

@@ -100,11 +100,21 @@ function resourceOf(route: RouteDefinition, params: unknown, subjectId: string):
 }
 
 /** @throws RequestError PRECONDITION_FAILED, or what the reader throws */
-async function assertMatches({ reader }: Operation, given: GivenRequest, { tags, access }: NonNullable<Conditions["ifMatch"]>, services: ApiServices): Promise<void> {
+async function assertMatches({ route, reader }: Operation, given: GivenRequest, { tags, access }: NonNullable<Conditions["ifMatch"]>, services: ApiServices): Promise<void> {
   if (reader === undefined) return;
   const request = { access, context: given.context, params: given.params, query: validatePart(reader.route.query, {}, "query"), headers: {}, body: undefined } satisfies GivenRequest;
   await holdCompared(reader.route, access, given.params, services.tenantDb);
-  const current = await reader.handler(request as never, services);
-  if (passesIfMatch(tags, entityTagOf(current))) return;
+  const current = await currentOf(route, () => reader.handler(request as never, services));
+  if (current !== undefined && passesIfMatch(tags, entityTagOf(current))) return;
   throw new RequestError("PRECONDITION_FAILED", { detail: "The resource changed since you read it. Read it again and apply the change to that." });
+}
+
+/** What there is now; undefined for a thing that is not there, where its absence is no error: a PUT makes it. */
+async function currentOf({ method }: RouteDefinition, read: () => Answer | Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (method === "put" && error instanceof RequestError && error.code === "NOT_FOUND") return undefined;
+    throw error;
+  }
 }

@@ -50,11 +50,13 @@ const keyOnly = z.strictObject({ keyId });
 const query = z.strictObject(pageQueryShape);
 
 const page = { 200: { description: "One page of keys.", body: pageOf(apiKeySchema) } } as const;
+const one = { 200: { description: "The key.", body: apiKeySchema } } as const;
 const created = { 201: { description: "The key was created.", body: createdApiKeySchema } } as const;
 const rotated = { 200: { description: "The key has a new secret.", body: createdApiKeySchema } } as const;
 const revoked = { 204: { description: "The key is revoked." } } as const;
 
 const listText = "Newest first, also those that ended or were revoked. Secrets are never shown again.";
+const getText = "Without its secret. Its entity tag says nothing of its last use.";
 const createText = `${notShownAgain} A caller cannot give scopes that it does not have itself.`;
 const rotateText = `Gives the key a new secret. The one of now is accepted until the overlap ends, so that callers can be moved over; two are live at most: while an older one is, only a rotation without overlap is taken. ${notShownAgain}`;
 const revokeText = "The key is refused within a second, by every process. Revoking it again changes nothing.";
@@ -91,7 +93,8 @@ const ofTenants = {
     responses: created,
     problems: ["NOT_FOUND"],
   }),
-  rotateApiKey: defineRoute({ operationId: "rotateApiKey", method: "post", path: "/v1/tenants/{tenantId}/api-keys/{keyId}/rotate", tag, summary: "Rotate an API key of a tenant", description: rotateText, scope: "keys:write", subject: "agency", params: keyOfTenant, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  getApiKey: defineRoute({ operationId: "getApiKey", method: "get", path: "/v1/tenants/{tenantId}/api-keys/{keyId}", tag, summary: "Read an API key of a tenant", description: getText, scope: "keys:read", subject: "agency", params: keyOfTenant, responses: one, problems: ["NOT_FOUND"] }),
+  rotateApiKey: defineRoute({ operationId: "rotateApiKey", method: "post", path: "/v1/tenants/{tenantId}/api-keys/{keyId}/rotate", changes: "/v1/tenants/{tenantId}/api-keys/{keyId}", tag, summary: "Rotate an API key of a tenant", description: rotateText, scope: "keys:write", subject: "agency", params: keyOfTenant, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
   revokeApiKey: defineRoute({ operationId: "revokeApiKey", method: "delete", path: "/v1/tenants/{tenantId}/api-keys/{keyId}", tag, summary: "Revoke an API key of a tenant", description: revokeText, scope: "keys:write", subject: "agency", params: keyOfTenant, responses: revoked, problems: ["NOT_FOUND"] }),
 } as const;
 
@@ -110,7 +113,8 @@ const ofAgency = {
     responses: created,
     problems: [],
   }),
-  rotateAgencyApiKey: defineRoute({ operationId: "rotateAgencyApiKey", method: "post", path: "/v1/agency/api-keys/{keyId}/rotate", tag, summary: "Rotate an API key of the agency", description: rotateText, scope: "keys:write", subject: "agency", params: keyOnly, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  getAgencyApiKey: defineRoute({ operationId: "getAgencyApiKey", method: "get", path: "/v1/agency/api-keys/{keyId}", tag, summary: "Read an API key of the agency", description: getText, scope: "keys:read", subject: "agency", params: keyOnly, responses: one, problems: ["NOT_FOUND"] }),
+  rotateAgencyApiKey: defineRoute({ operationId: "rotateAgencyApiKey", method: "post", path: "/v1/agency/api-keys/{keyId}/rotate", changes: "/v1/agency/api-keys/{keyId}", tag, summary: "Rotate an API key of the agency", description: rotateText, scope: "keys:write", subject: "agency", params: keyOnly, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
   revokeAgencyApiKey: defineRoute({ operationId: "revokeAgencyApiKey", method: "delete", path: "/v1/agency/api-keys/{keyId}", tag, summary: "Revoke an API key of the agency", description: revokeText, scope: "keys:write", subject: "agency", params: keyOnly, responses: revoked, problems: ["NOT_FOUND"] }),
 } as const;
 
@@ -129,7 +133,8 @@ const ofOperator = {
     responses: created,
     problems: [],
   }),
-  rotateOperatorApiKey: defineRoute({ operationId: "rotateOperatorApiKey", method: "post", path: "/v1/operator/api-keys/{keyId}/rotate", tag, summary: "Rotate an API key of the operator", description: rotateText, scope: "keys:write", subject: "operator", params: keyOnly, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
+  getOperatorApiKey: defineRoute({ operationId: "getOperatorApiKey", method: "get", path: "/v1/operator/api-keys/{keyId}", tag, summary: "Read an API key of the operator", description: getText, scope: "keys:read", subject: "operator", params: keyOnly, responses: one, problems: ["NOT_FOUND"] }),
+  rotateOperatorApiKey: defineRoute({ operationId: "rotateOperatorApiKey", method: "post", path: "/v1/operator/api-keys/{keyId}/rotate", changes: "/v1/operator/api-keys/{keyId}", tag, summary: "Rotate an API key of the operator", description: rotateText, scope: "keys:write", subject: "operator", params: keyOnly, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
   revokeOperatorApiKey: defineRoute({ operationId: "revokeOperatorApiKey", method: "delete", path: "/v1/operator/api-keys/{keyId}", tag, summary: "Revoke an API key of the operator", description: revokeText, scope: "keys:write", subject: "operator", params: keyOnly, responses: revoked, problems: ["NOT_FOUND"] }),
 } as const;
 

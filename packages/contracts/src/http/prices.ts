@@ -61,6 +61,8 @@ const invoiceSchema = z
 const body = z.strictObject({ prices: pricesSchema }).meta({ id: "PutPrices", description: "The prices of the list; those that are absent are taken out." });
 const tenantParams = z.strictObject({ tenantId: idSchema("The tenant.") });
 const planParams = z.strictObject({ planId: idSchema("A plan that the agency may give.") });
+const listOnly = z.strictObject({ priceListId: idSchema("The list.") });
+const read = { 200: { description: "The list.", body: priceListSchema } };
 const saved = { 200: { description: "The list as it is now.", body: priceListSchema } };
 
 export const priceRoutes = {
@@ -77,6 +79,7 @@ export const priceRoutes = {
     responses: { 200: { description: "One page of lists.", body: pageOf(priceListSchema) } },
     problems: [],
   }),
+  getAgencyPrices: defineRoute({ operationId: "getAgencyPrices", method: "get", path: "/v1/price-lists/agency", tag, summary: "Read the agency's prices", description: "The agency's own list; there is none before it was set.", scope: "usage:read", subject: "agency", responses: read, problems: ["NOT_FOUND"] }),
   putAgencyPrices: defineRoute({
     operationId: "putAgencyPrices",
     method: "put",
@@ -90,6 +93,7 @@ export const priceRoutes = {
     responses: saved,
     problems: [],
   }),
+  getPlanPrices: defineRoute({ operationId: "getPlanPrices", method: "get", path: "/v1/price-lists/plans/{planId}", tag, summary: "Read the prices of a plan", description: "The agency's list for this plan; there is none before it was set.", scope: "usage:read", subject: "agency", params: planParams, responses: read, problems: ["NOT_FOUND"] }),
   putPlanPrices: defineRoute({
     operationId: "putPlanPrices",
     method: "put",
@@ -104,6 +108,7 @@ export const priceRoutes = {
     responses: saved,
     problems: ["NOT_FOUND"],
   }),
+  getTenantPrices: defineRoute({ operationId: "getTenantPrices", method: "get", path: "/v1/price-lists/tenants/{tenantId}", tag, summary: "Read the prices of a tenant", description: "The agency's list for this tenant; there is none before it was set.", scope: "usage:read", subject: "agency", params: tenantParams, responses: read, problems: ["NOT_FOUND"] }),
   putTenantPrices: defineRoute({
     operationId: "putTenantPrices",
     method: "put",
@@ -118,6 +123,7 @@ export const priceRoutes = {
     responses: saved,
     problems: ["NOT_FOUND"],
   }),
+  getPriceList: defineRoute({ operationId: "getPriceList", method: "get", path: "/v1/price-lists/{priceListId}", tag, summary: "Read a price list", description: "One of the agency's lists, by its id.", scope: "usage:read", subject: "agency", params: listOnly, responses: read, problems: ["NOT_FOUND"] }),
   deletePriceList: defineRoute({
     operationId: "deletePriceList",
     method: "delete",
@@ -127,7 +133,7 @@ export const priceRoutes = {
     description: "From now on the more general prices count.",
     scope: "plans:write",
     subject: "agency",
-    params: z.strictObject({ priceListId: idSchema("The list.") }),
+    params: listOnly,
     responses: { 204: { description: "It is gone." } },
     problems: ["NOT_FOUND"],
   }),

@@ -52,6 +52,8 @@ export const provisioningClaimsSchema = z.object({
 export type ProvisioningClaims = z.output<typeof provisioningClaimsSchema>;
 export type ProvisionedRole = (typeof PROVISIONED_ROLES)[number];
 
+const keyParams = z.strictObject({ signingKeyId: idSchema("The signing key.") });
+
 export const provisioningRoutes = {
   listSigningKeys: defineRoute({
     operationId: "listSigningKeys",
@@ -82,6 +84,19 @@ export const provisioningRoutes = {
     responses: { 201: { description: "The signing key was registered.", body: signingKeySchema } },
     problems: ["STATE_CONFLICT"],
   }),
+  getSigningKey: defineRoute({
+    operationId: "getSigningKey",
+    method: "get",
+    path: "/v1/agency/signing-keys/{signingKeyId}",
+    tag,
+    summary: "Read a signing key",
+    description: "One of the agency's signing keys, also a revoked one. Its entity tag says nothing of its last use.",
+    scope: "keys:read",
+    subject: "agency",
+    params: keyParams,
+    responses: { 200: { description: "The signing key.", body: signingKeySchema } },
+    problems: ["NOT_FOUND"],
+  }),
   revokeSigningKey: defineRoute({
     operationId: "revokeSigningKey",
     method: "delete",
@@ -91,7 +106,7 @@ export const provisioningRoutes = {
     description: "Tokens signed with it are refused from now on. Access that was given for its tokens goes on until it expires. Revoking it again changes nothing.",
     scope: "keys:write",
     subject: "agency",
-    params: z.strictObject({ signingKeyId: idSchema("The signing key.") }),
+    params: keyParams,
     responses: { 204: { description: "The signing key is revoked." } },
     problems: ["NOT_FOUND"],
   }),

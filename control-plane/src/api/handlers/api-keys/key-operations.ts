@@ -3,7 +3,7 @@ import { OVERLAP_SECONDS } from "@fluxo/contracts/http/api-keys";
 import type { Scope } from "@fluxo/contracts/http/scopes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb, TenantDb } from "@fluxo/prisma/database/tenant-db";
-import { createApiKey, listApiKeys, revokeApiKey, rotateApiKey, type KeyOwner } from "@fluxo/prisma/repositories/api-keys";
+import { createApiKey, findApiKey, listApiKeys, revokeApiKey, rotateApiKey, type KeyOwner } from "@fluxo/prisma/repositories/api-keys";
 import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import type { z } from "zod";
 import type { Access } from "../../access/access.ts";
@@ -28,6 +28,13 @@ export async function pageOfKeys(owner: KeyOwner, query: { readonly limit: numbe
   const before = idOfPageToken(query.pageToken);
   const page = await inScopeOf(owner, tenantDb, (db) => listApiKeys(db, owner, query.limit, before));
   return toIdPage(page, toApiKeyAnswer);
+}
+
+/** One of an owner's keys. @throws RequestError NOT_FOUND */
+export async function readKey(owner: KeyOwner, keyId: string, { tenantDb }: ApiServices): Promise<ApiKeyAnswer> {
+  const key = await inScopeOf(owner, tenantDb, (db) => findApiKey(db, owner, keyId));
+  if (key === undefined) throw notFound("API key");
+  return toApiKeyAnswer(key);
 }
 
 /** Creates a key of an owner, with scopes that the caller has itself. @throws RequestError SCOPE_MISSING, VALIDATION_FAILED, NOT_FOUND */

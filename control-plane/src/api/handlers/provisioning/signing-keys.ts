@@ -1,6 +1,6 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { createSigningKey as insert, findActiveSigningKeys, listSigningKeys as list, revokeSigningKey as revoke, type SigningKeyRecord } from "@fluxo/prisma/repositories/signing-keys";
+import { createSigningKey as insert, findActiveSigningKeys, findSigningKey, listSigningKeys as list, revokeSigningKey as revoke, type SigningKeyRecord } from "@fluxo/prisma/repositories/signing-keys";
 import { importSPKI } from "jose";
 import type { JwksCache } from "../../../provisioning/jwks-cache.ts";
 import type { Handler } from "../../http/handler.ts";
@@ -19,6 +19,13 @@ export const listSigningKeys: Handler<Routes["listSigningKeys"]> = async ({ acce
   const before = idOfPageToken(query.pageToken);
   const page = await tenantDb.withAgency(access.agencyId, (db) => list(db, access.agencyId, query.limit, before));
   return { status: 200, body: toIdPage(page, toAnswer) };
+};
+
+/** GET /v1/agency/signing-keys/{signingKeyId} */
+export const getSigningKey: Handler<Routes["getSigningKey"]> = async ({ access, params }, { tenantDb }) => {
+  const key = await tenantDb.withAgency(access.agencyId, (db) => findSigningKey(db, access.agencyId, params.signingKeyId));
+  if (key === undefined) throw notFound("signing key");
+  return { status: 200, body: toAnswer(key) };
 };
 
 /** POST /v1/agency/signing-keys */

@@ -56,6 +56,8 @@ export async function createMarkedAgency(api: Harness, name: string): Promise<Ma
     [planId, agency.id, `Plan ${mark}`],
   );
   const prices = made(await client.put(`/v1/price-lists/plans/${planId}`, { prices: { monthlyFee: "7" } }));
+  made(await client.put("/v1/price-lists/agency", { currency: "EUR", prices: { monthlyFee: "7" } }));
+  made(await client.put(`/v1/price-lists/tenants/${first.id}`, { prices: { monthlyFee: "7" } }));
   return {
     ...agency,
     mark,
