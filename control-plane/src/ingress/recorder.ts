@@ -54,6 +54,8 @@ export class Recorder {
       maxQueued: QUEUED_MAX,
       maxWaitMs: WAIT_MS_MAX,
       maxInFlight: IN_FLIGHT_MAX,
+      // A statement has a cost for each tenant that it is about.
+      ownerOf: ({ item }) => item.tenantId,
       retryRowByRow: true,
       isRetryable: (error) => ["data", "conflict"].includes(storeFailureOf(error)),
       onFlush: ({ size, durationMs }) => {

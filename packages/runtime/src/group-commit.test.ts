@@ -23,6 +23,9 @@ function setUp(options: Partial<GroupCommitOptions<number, string>> = {}) {
   return { batches, gates, group };
 }
 
+/** Their hashes differ in the last bit, so that two flushes share them. */
+const OWNERS = ["even", "odd"] as const;
+
 describe("batching", () => {
   test("callers of the same turn share a flush, also those behind a few awaits", async () => {
     const { batches, gates, group } = setUp();
@@ -73,6 +76,25 @@ describe("batching", () => {
 });
 
 describe("bounds", () => {
+  test("flushes at the same time have different owners as long as each has some, and nobody waits for an idle flush", async () => {
+    const { batches, gates, group } = setUp({ maxInFlight: 2, ownerOf: (item) => OWNERS[item % 2] ?? "" });
+    const results = [1, 2, 3, 4].map((item) => group.add(item));
+    await nextTurn();
+    expect(batches.toSorted(([a = 0], [b = 0]) => a - b), "each its owner's").toEqual([[1, 3], [2, 4]]);
+    results.push(...[5, 6, 7, 8].map((item) => group.add(item)));
+    const ofOdd = batches.findIndex(([first]) => first === 1);
+    gates[ofOdd]?.resolve(undefined);
+    await nextTurn();
+    await nextTurn();
+    expect(batches.at(-1)).toEqual([5, 7]);
+    gates[2]?.resolve(undefined);
+    await nextTurn();
+    await nextTurn();
+    expect(batches.at(-1), "its owner has none left, so it takes the other's").toEqual([6, 8]);
+    for (const gate of gates) gate.resolve(undefined);
+    expect(await Promise.all(results)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((item) => `r${item}`));
+  });
+
   test("rejects beyond maxQueued, and takes items again when there is room", async () => {
     const { gates, group } = setUp({ maxBatch: 1, maxQueued: 2 });
     void group.add(1);
@@ -191,12 +213,13 @@ test("property: each item is answered exactly once and with its own result, with
   const schedule = fc.array(fc.record({ burst: fc.integer({ min: 1, max: 12 }), turns: fc.nat(3) }), { minLength: 1, maxLength: 12 });
   const bounds = fc.record({ maxBatch: fc.integer({ min: 1, max: 5 }), maxInFlight: fc.integer({ min: 1, max: 3 }), maxQueued: fc.integer({ min: 3, max: 30 }) });
   await fc.assert(
-    fc.asyncProperty(schedule, bounds, fc.nat(6), fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }), async (bursts, limits, poisonEvery, delays) => {
+    fc.asyncProperty(schedule, bounds, fc.nat(6), fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }), fc.boolean(), async (bursts, limits, poisonEvery, delays, hasOwners) => {
       let [running, mostRunning, mostBatch, flushes] = [0, 0, 0, 0];
       const written: number[] = [];
       const isPoison = (item: number): boolean => poisonEvery > 1 && item % poisonEvery === 0;
       const group = new GroupCommit<number, number>({
         ...limits,
+        ...(hasOwners ? { ownerOf: (item: number) => `owner-${item % 5}` } : {}),
         retryRowByRow: true,
         isRetryable: () => true,
         flush: async (items) => {

@@ -34,6 +34,11 @@ export interface GroupCommitOptions<T, R> {
   readonly nowMs?: () => number;
   /** Flushes that run at the same time; 1 when absent, which also keeps batches in order. */
   readonly maxInFlight?: number;
+  /**
+   * To whom an item belongs, as text. Of what waits, flushes at the same time take different owners as long as there are some for each, so that a flush has few owners with many items each. Absent:
+   * every flush takes whatever is first.
+   */
+  readonly ownerOf?: (item: T) => string;
   /** Flush the items of a failed batch one by one, so that poison fails alone. Asks `isRetryable`, without which nothing is repeated. */
   readonly retryRowByRow?: boolean;
   /** Whether the error proves that nothing of the batch was written. A lost connection proves nothing. */
@@ -58,7 +63,8 @@ export class GroupCommit<T, R> {
   readonly #maxInFlight: number;
   readonly #nowMs: () => number;
   #queue: Waiting<T, R>[] = [];
-  #inFlight = 0;
+  /** The flushes that run, by their number from 0. */
+  readonly #inFlight = new Set<number>();
   #isScheduled = false;
   #isDraining = false;
   #drained = Promise.withResolvers<undefined>();
@@ -100,22 +106,34 @@ export class GroupCommit<T, R> {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#inFlight >= this.#maxInFlight) return;
+    if (this.#isScheduled || this.#inFlight.size >= this.#maxInFlight) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      while (this.#queue.length > 0 && this.#inFlight < this.#maxInFlight) void this.#flushNext();
+      for (let flush = 0; flush < this.#maxInFlight && this.#queue.length > 0; flush += 1) {
+        if (!this.#inFlight.has(flush)) void this.#flushNext(flush);
+      }
     });
   }
 
-  async #flushNext(): Promise<void> {
-    const batch = this.#queue.slice(0, this.#options.maxBatch);
-    this.#queue = this.#queue.slice(batch.length);
-    this.#inFlight += 1;
+  /** Takes what the flush of this number writes: its own owners' items, or anybody's when they have none. */
+  #take(flush: number): readonly Waiting<T, R>[] {
+    const { maxBatch, ownerOf } = this.#options;
+    const isOwn = ({ item }: Waiting<T, R>): boolean => ownerOf === undefined || hashOf(ownerOf(item)) % this.#maxInFlight === flush;
+    const own = this.#maxInFlight === 1 ? this.#queue : this.#queue.filter(isOwn);
+    const batch = (own.length === 0 ? this.#queue : own).slice(0, maxBatch);
+    const taken = new Set(batch);
+    this.#queue = this.#queue.filter((waiting) => !taken.has(waiting));
+    return batch;
+  }
+
+  async #flushNext(flush: number): Promise<void> {
+    const batch = this.#take(flush);
+    this.#inFlight.add(flush);
     try {
       await this.#flushBatch(batch);
     } finally {
-      this.#inFlight -= 1;
+      this.#inFlight.delete(flush);
       if (this.#queue.length > 0) this.#schedule();
       this.#endWhenDrained();
     }
@@ -149,6 +167,13 @@ export class GroupCommit<T, R> {
   }
 
   #endWhenDrained(): void {
-    if (this.#isDraining && this.#queue.length === 0 && this.#inFlight === 0) this.#drained.resolve(undefined);
+    if (this.#isDraining && this.#queue.length === 0 && this.#inFlight.size === 0) this.#drained.resolve(undefined);
   }
+}
+
+/** Spreads texts evenly over small numbers (FNV-1a, 32 bits). */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -50,6 +50,8 @@ export function createExecutionStore(options: ExecutionStoreOptions): ExecutionS
   const shared = { maxBatch: BATCH_MAX, maxQueued: QUEUED_MAX, maxInFlight: 2, retryRowByRow: true, isRetryable: (error: unknown) => !isTransient(error) };
   const journal = new GroupCommit<readonly JournalRow[], boolean>({
     ...shared,
+    // A statement has a cost for each tenant that it is about.
+    ownerOf: ([first]) => first?.tenantId ?? "",
     onFlush: observe("journal"),
     flush: async (items) => {
       const fenced = await recordNodes(pool, items.flat());

@@ -29,7 +29,7 @@ interface Held {
 }
 
 /**
- * Extends the leases of everything in work in one statement each quarter of a lease. The database's clock decides about leases; this process only
+ * Extends the leases of everything in work in one statement each quarter of a lease, but for those that are younger than that. The database's clock decides about leases; this process only
  * measures how long ago its last successful extension began, and gives up by itself when that is longer than a lease.
  */
 export class LeaseKeeper {
@@ -72,10 +72,11 @@ export class LeaseKeeper {
     this.#loop = this.#run();
   }
 
-  /** One heartbeat. Never throws. */
-  async tick(): Promise<void> {
+  /** One heartbeat. Never throws. @param minAgeMs leases that are younger are left as they are */
+  async tick(minAgeMs = 0): Promise<void> {
     const begunMs = performance.now();
-    const held = [...this.#held.values()];
+    const held = [...this.#held.values()].filter(({ safeUntilMs }) => begunMs - (safeUntilMs - this.#options.leaseMs) >= minAgeMs);
+    if (held.length === 0) return;
     try {
       const { pool, owner, leaseMs } = this.#options;
       const kept = await extendLeases(pool, owner, leaseMs, held.map(({ holder }) => holder));
@@ -110,12 +111,13 @@ export class LeaseKeeper {
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     let beat: Promise<unknown> | undefined;
+    const beatMs = this.#options.leaseMs / 4;
     while (!signal.aborted) {
-      await this.#options.clock.sleep(this.#options.leaseMs / 4, signal).catch(() => undefined);
+      await this.#options.clock.sleep(beatMs, signal).catch(() => undefined);
       this.#giveUpExpired();
       if (signal.aborted || this.#held.size === 0) continue;
       // A heartbeat may wait for an answer longer than a lease lasts: what it cannot extend ends all the same.
-      beat ??= this.tick().finally(() => (beat = undefined));
+      beat ??= this.tick(beatMs).finally(() => (beat = undefined));
     }
     await beat;
   }

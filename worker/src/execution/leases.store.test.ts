@@ -134,6 +134,20 @@ describe("heartbeats", () => {
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2, used: 0 });
   });
 
+  test("leave leases that are too young for it: they cost a write for each", async () => {
+    const { workflow, id } = await queueCalls("/slow/400/heartbeat-young");
+    const { engine, leases } = createWorker("young", { leaseMs: 60_000 });
+    const running = engine.claimAndRun(workflow.tenantId, [id]);
+    await vi.waitFor(() => expect(sink.received("/slow/400/heartbeat-young")).toHaveLength(1));
+    const leaseUntil = async (): Promise<unknown> => (await owner.query("SELECT lease_until FROM executions WHERE id = $1", [id])).rows[0];
+    const claimed = await leaseUntil();
+    await leases.tick(30_000);
+    expect(await leaseUntil()).toEqual(claimed);
+    await leases.tick();
+    expect(await leaseUntil()).not.toEqual(claimed);
+    await running;
+  });
+
   test("that get no answer end the work when a lease has passed, not when the database gives up", async () => {
     const { workflow, id } = await queueCalls("/slow/8000/heartbeat-blocked");
     const { engine, leases } = createWorker("blocked", { leaseMs: 800 });
