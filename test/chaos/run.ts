@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { createClient } from "../support/client.ts";
+import { messageOf } from "../../scripts/environment/problem.ts";
+import { createClient, type Client } from "../support/client.ts";
 import { installAudit } from "./audit.ts";
 import { check, type Verdict } from "./checker.ts";
 import type { Fault, FaultContext } from "./faults/fault.ts";
@@ -48,6 +49,7 @@ interface Stage {
   readonly system: ChaosSystem;
   readonly provider: Provider;
   readonly db: pg.Pool;
+  readonly client: Client;
   readonly targets: readonly Target[];
 }
 
@@ -86,7 +88,7 @@ async function runOn({ options, provider, system }: Pick<Stage, "options" | "pro
     const results: FaultResult[] = [];
     for (const fault of options.faults) {
       options.progress(fault.name);
-      const result = await runFault(fault, { options, system, provider, db, targets });
+      const result = await runFault(fault, { options, system, provider, db, client, targets });
       options.history.add({ op: "result", ...result });
       options.onResult(result);
       results.push(result);
@@ -99,20 +101,21 @@ async function runOn({ options, provider, system }: Pick<Stage, "options" | "pro
 }
 
 async function runFault(fault: Fault, stage: Stage): Promise<FaultResult> {
-  const { options, system, provider, db, targets } = stage;
+  const { options, system, provider, db, client } = stage;
   const { history, events } = options;
   const startedAt = performance.now();
   const prefix = `${options.seed}.${fault.name}.`;
   const violations: string[] = [];
   let backAt = 0;
   const context: FaultContext = { system, provider, db, history, random: options.random.fork(fault.name), absenceMs: options.absenceMs, back: () => void (backAt = Date.now()) };
-  const load = new Load({ targets, prefix, random: options.random.fork(`${fault.name} load`), history });
   const lane = options.lane ?? fault.lane;
   await system.useLane(lane);
+  const targets = (await fault.targets?.(context, client)) ?? stage.targets;
+  const load = new Load({ targets, prefix, random: options.random.fork(`${fault.name} load`), history });
   await fault.prepare?.(context);
   history.add({ op: "fault", fault: fault.name });
   await load.send(Math.ceil(events * SHARES.before), ARRIVALS_PER_SECOND);
-  const faulted = fault.run(context).catch((error: unknown) => void violations.push(`the fault itself: ${error instanceof Error ? error.message : String(error)}`));
+  const faulted = fault.run(context).catch((error: unknown) => void violations.push(`the fault itself: ${messageOf(error)}`));
   await load.send(Math.ceil(events * SHARES.during), ARRIVALS_PER_SECOND, faulted);
   await faulted;
   if (backAt === 0) context.back();
@@ -122,8 +125,9 @@ async function runFault(fault: Fault, stage: Stage): Promise<FaultResult> {
   const recoveryMs = await waitUntilEnded(stage, prefix, backAt);
   violations.push(...(await system.restartEnded()).map((how) => `ended by itself: ${how}`));
   await waitUntilAtRest(stage);
-  const verdict = await judge(stage, prefix, load);
+  const verdict = await judge({ ...stage, targets }, prefix, load);
   violations.push(...verdict.violations, ...summary(load.failures));
+  await fault.judge?.(context).catch((error: unknown) => void violations.push(messageOf(error)));
   if (recoveryMs === null) violations.push(`not everything ended within ${END_WITHIN_MS} ms`);
   else if (recoveryMs > RECOVERY_MS_MAX) violations.push(`recovery took ${recoveryMs} ms, more than ${RECOVERY_MS_MAX}`);
   await fault.restore?.(context);

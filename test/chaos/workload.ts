@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { graphSchema } from "@fluxo/core/graph/graph";
 import { planGraph } from "@fluxo/core/planning/plan";
 import { findDefinition } from "@fluxo/nodes/catalog";
-import type { Client, Graph, PlanCode } from "../support/client.ts";
+import type { Client, Graph, PlanCode, Tenant } from "../support/client.ts";
 import { graph, post, set, SIGNED_WEBHOOK } from "../support/graphs.ts";
 import { deliver } from "../support/hooks.ts";
 import type { History } from "./history.ts";
@@ -62,14 +62,16 @@ function workflowGraph(providerUrl: string, delayMs: number): Graph {
 /** Makes the tenants and publishes their workflows. */
 export async function createTargets(client: Client, providerUrl: string): Promise<Target[]> {
   const targets: Target[] = [];
-  for (const { plan, delayMs } of PLANS) {
-    const tenant = await client.createTenant(plan);
-    const given = workflowGraph(providerUrl, delayMs);
-    const { hookUrl, secret } = await tenant.publish(given);
-    const parsed = graphSchema.parse(given);
-    targets.push({ tenantId: tenant.id, hookUrl, secret, shape: { nodeIds: planGraph(parsed, { get: findDefinition }).nodes.map(({ node }) => node.id), edges: parsed.edges } });
-  }
+  for (const { plan, delayMs } of PLANS) targets.push(await createTarget(await client.createTenant(plan), providerUrl, delayMs));
   return targets;
+}
+
+/** Publishes the workflow for a tenant. */
+export async function createTarget(tenant: Tenant, providerUrl: string, delayMs = 0): Promise<Target> {
+  const given = workflowGraph(providerUrl, delayMs);
+  const { hookUrl, secret } = await tenant.publish(given);
+  const parsed = graphSchema.parse(given);
+  return { tenantId: tenant.id, hookUrl, secret, shape: { nodeIds: planGraph(parsed, { get: findDefinition }).nodes.map(({ node }) => node.id), edges: parsed.edges } };
 }
 
 /**

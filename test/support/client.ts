@@ -14,6 +14,8 @@ export type Execution = z.output<typeof executionSchema>;
 export type Timeline = z.output<typeof timelineSchema>;
 export type JournalEntry = Timeline["journal"][number];
 export type PlanCode = "FREE" | "STARTER" | "PRO" | "AGENCY";
+/** Codes of plans that a test defines for its agency begin like this. */
+export type OwnPlanCode = `OWN_${string}`;
 
 /** Where a Fluxo is reached; the shared system and systems of a file's own have this in common. */
 export interface Addresses {
@@ -56,7 +58,7 @@ export interface Tenant {
 /** A Fluxo as tests use it. */
 export interface Client extends Addresses {
   readonly admin: Api;
-  createTenant(plan?: PlanCode): Promise<Tenant>;
+  createTenant(plan?: PlanCode | OwnPlanCode): Promise<Tenant>;
   /** Requests that the sink received under a path, oldest first. */
   received(pathPrefix: string): Promise<readonly SinkRecord[]>;
   /** The database, as an oracle and to bring about what the interfaces cannot. */

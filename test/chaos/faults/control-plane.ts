@@ -7,9 +7,9 @@ const KILLS = 3;
 const HIT_WITHIN_MS = 30_000;
 
 /** Kills a process when what is meant is at the gate and has not passed it, again and again. */
-async function killAtGate(context: FaultContext, victim: Instance, gate: HttpGate, isMeant: (exchange: Exchange) => boolean): Promise<void> {
+async function killAtGate(context: FaultContext, victim: Instance, gate: HttpGate, isMeant: (exchange: Exchange) => boolean, kills = KILLS): Promise<void> {
   const { system, random, history } = context;
-  for (let kill = 0; kill < KILLS; kill += 1) {
+  for (let kill = 0; kill < kills; kill += 1) {
     const hit = Promise.withResolvers<undefined>();
     let isHit = false;
     gate.intercept(async (exchange) => {
@@ -35,19 +35,25 @@ async function killAtGate(context: FaultContext, victim: Instance, gate: HttpGat
   }
 }
 
+/** Kills the relay when it has claimed entries and Inngest has not had them, or when Inngest has taken them and the relay has not heard of it. */
+export function killRelay(context: FaultContext, when: "beforeSend" | "beforeMark", kills = KILLS): Promise<void> {
+  const wanted = when === "beforeSend" ? undefined : 200;
+  return killAtGate(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === wanted, kills);
+}
+
 /** Processes of the control plane that die between what they did and who should learn of it. */
 export const controlPlaneFaults: readonly Fault[] = [
   {
     name: "relay-killed-before-send",
     lane: "durable",
     description: "SIGKILL of the relay, three times, when it has claimed entries and Inngest has not had them",
-    run: (context) => killAtGate(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === undefined),
+    run: (context) => killRelay(context, "beforeSend"),
   },
   {
     name: "relay-killed-between-send-and-mark",
     lane: "durable",
     description: "SIGKILL of the relay, three times, when Inngest has taken its events and the relay has not heard of it",
-    run: (context) => killAtGate(context, "relay", context.system.gates.inngest, ({ method, path, status }) => method === "POST" && path.startsWith("/e/") && status === 200),
+    run: (context) => killRelay(context, "beforeMark"),
   },
   {
     name: "ingress-killed-between-commit-and-answer",

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
+import type { Client } from "../../support/client.ts";
 import type { History } from "../history.ts";
 import type { Provider } from "../provider.ts";
 import type { SeededRandom } from "../random.ts";
 import type { ChaosSystem, Instance, Lane } from "../system.ts";
+import type { Target } from "../workload.ts";
 
 /** What a fault may touch. */
 export interface FaultContext {
@@ -26,10 +28,14 @@ export interface Fault {
   readonly description: string;
   /** How executions start while it happens. */
   readonly lane: Lane;
+  /** Tenants of its own, which get the deliveries instead of the run's. */
+  readonly targets?: (context: FaultContext, client: Client) => Promise<readonly Target[]>;
   /** Before the load begins. */
   readonly prepare?: (context: FaultContext) => Promise<void>;
   /** Breaks the part and brings it back, while deliveries arrive. @throws Error when it could not do what its description says */
   readonly run: (context: FaultContext) => Promise<void>;
+  /** After everything ended, what only this fault can judge. @throws Error that says what does not hold */
+  readonly judge?: (context: FaultContext) => Promise<void>;
   /** After everything was checked. */
   readonly restore?: (context: FaultContext) => Promise<void>;
 }
