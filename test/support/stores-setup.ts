@@ -9,7 +9,7 @@ import { asRole, createTestDatabase, TEMPLATE_DATABASE, TEST_PASSWORDS } from ".
 /** Starts a PostgreSQL and a Redis for the run, migrates the template that test files clone, and names them in the environment. */
 export default async function setup(): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), "fluxo-stores-"));
-  const stores = await startTestStores({ dir });
+  const stores = await startTestStores({ dir, postgresSettings: { shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.track": "none" } });
   const admin = new pg.Client({ connectionString: stores.databaseUrl });
   await admin.connect();
   await admin.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);

@@ -26,7 +26,7 @@ const MASTER_KEY = Buffer.alloc(32, 1).toString("base64");
 /** Starts the stores and migrates them. */
 export async function startStage(options: { readonly dir: string; readonly print: (text: string) => void }): Promise<DispatchStage> {
   const { dir, print } = options;
-  const stores = await startTestStores({ dir, isDurable: true, postgresSettings: { track_commit_timestamp: "on" } });
+  const stores = await startTestStores({ dir, isDurable: true, postgresSettings: { track_commit_timestamp: "on", shared_preload_libraries: "pg_stat_statements", "pg_stat_statements.track": "none" } });
   try {
     await migrate({ databaseUrl: stores.databaseUrl, appPassword: TEST_PASSWORDS.app, systemPassword: TEST_PASSWORDS.system });
   } catch (error) {
