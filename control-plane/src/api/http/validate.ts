@@ -7,9 +7,16 @@ export type Part = "body" | "query" | "params" | "headers";
 /** What the schema makes of one part of a request. @throws RequestError VALIDATION_FAILED with a pointer per fault */
 export function validatePart(schema: z.ZodType | undefined, value: unknown, part: Part): unknown {
   if (schema === undefined) return undefined;
+  if (part === "params" || part === "query") refuseZero(value, part);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw invalid(toFieldIssues(parsed.error.issues, part));
+}
+
+/** PostgreSQL has no text with the character zero, which an address can hold as `%00`; JSON bodies are looked at where they are read. */
+function refuseZero(values: unknown, part: Part): void {
+  const held = Object.entries(values ?? {}).filter(([, value]) => [value].flat().some((text) => typeof text === "string" && text.includes("\0")));
+  if (held.length > 0) throw invalid(held.map(([name]) => ({ path: jsonPointer([part, name]), code: "invalid_format", message: "must not hold the character U+0000" })));
 }
 
 /** @returns the error that says which fields are at fault */

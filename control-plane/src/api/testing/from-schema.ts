@@ -4,6 +4,9 @@ import fc from "fast-check";
 export type Schema = Readonly<Record<string, unknown>>;
 
 const DEPTH_MAX = 6;
+/** The pattern of names: anything that is no control character. */
+const NO_CONTROL = String.raw`^\P{Cc}*$`;
+const printable = fc.string({ unit: "binary", minLength: 1, maxLength: 1 }).filter((character) => !/\p{Cc}/u.test(character));
 
 /**
  * Values that a schema of the API document allows, as far as it says so: rules that are code only are not in it.
@@ -21,7 +24,13 @@ export function fromSchema(schema: Schema, components: Readonly<Record<string, S
   const options = schema["anyOf"] ?? schema["oneOf"];
   if (Array.isArray(options)) return fc.oneof(...options.map(inner));
   if (Array.isArray(schema["allOf"])) return fromSchema(Object.assign({}, ...(schema["allOf"] as object[])) as Schema, components, depth + 1);
-  const type = Array.isArray(schema["type"]) ? fc.constantFrom<unknown[]>(...(schema["type"] as unknown[])).chain((one) => fromSchema({ ...schema, type: one }, components, depth)) : undefined;
+  // What the document gives as an example is often the only value that rules in code let pass.
+  if (isScalar(schema["example"])) return fc.oneof(fc.constant(schema["example"]), byType(schema, inner, depth));
+  return byType(schema, inner, depth);
+}
+
+function byType(schema: Schema, inner: (value: unknown) => fc.Arbitrary<unknown>, depth: number): fc.Arbitrary<unknown> {
+  const type = Array.isArray(schema["type"]) ? fc.constantFrom<unknown[]>(...(schema["type"] as unknown[])).chain((one) => byType({ ...schema, type: one }, inner, depth)) : undefined;
   return type ?? ofType(schema, inner, depth);
 }
 
@@ -66,6 +75,8 @@ function textOf(schema: Schema): fc.Arbitrary<string> {
   if (format === "date-time") return fc.date({ min: new Date("2020-01-01T00:00:00Z"), max: new Date("2030-01-01T00:00:00Z"), noInvalidDate: true }).map((date) => date.toISOString());
   if (format === "uri") return fc.webUrl();
   if (format === "email") return fc.stringMatching(/^[a-z]{1,8}@[a-z]{1,8}\.com$/);
+  // As the next, which would try every character there is, for seconds.
+  if (pattern === NO_CONTROL) return fc.string({ unit: fc.oneof({ weight: 3, arbitrary: fc.constantFrom(..."abcdefghij XYZ019-_.") }, { weight: 1, arbitrary: printable }), minLength, maxLength });
   if (typeof pattern === "string") {
     try {
       // Several pieces one after the other often match as well, and are long enough where one is too short.
@@ -79,6 +90,10 @@ function textOf(schema: Schema): fc.Arbitrary<string> {
     }
   }
   return fc.string({ minLength, maxLength });
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
 function isSchema(value: unknown): value is Schema {
