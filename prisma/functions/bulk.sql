@@ -70,35 +70,10 @@ END $$;
 REVOKE ALL ON FUNCTION fluxo_bulk_create(uuid, jsonb, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_bulk_create(uuid, jsonb, int) TO fluxo_app;
 
--- fluxo_bulk_claim(owner, lease, limit): leases bulk operations whose pace allows work, one per tenant, those first that had no turn for the longest time (I8).
-CREATE OR REPLACE FUNCTION fluxo_bulk_claim(p_owner text, p_lease_ms int, p_limit int)
-RETURNS TABLE (tenant_id uuid, id uuid, epoch int)
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-DECLARE
-  v_now timestamptz := clock_timestamp();
-BEGIN
-  RETURN QUERY
-  WITH turn AS (
-    SELECT DISTINCT ON (b.tenant_id) b.tenant_id, b.id, b.worked_at FROM bulk_operations b
-    WHERE b.status = 'RUNNING' AND b.next_at <= v_now AND (b.lease_until IS NULL OR b.lease_until < v_now)
-    ORDER BY b.tenant_id, b.worked_at NULLS FIRST, b.id
-  ), next AS (
-    SELECT b.tenant_id, b.id FROM bulk_operations b JOIN turn t ON t.tenant_id = b.tenant_id AND t.id = b.id
-    WHERE b.status = 'RUNNING' AND (b.lease_until IS NULL OR b.lease_until < v_now)
-    ORDER BY t.worked_at NULLS FIRST, b.tenant_id LIMIT p_limit FOR UPDATE OF b SKIP LOCKED
-  )
-  UPDATE bulk_operations b SET lease_owner = p_owner, lease_until = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0), lease_epoch = b.lease_epoch + 1
-  FROM next n WHERE b.tenant_id = n.tenant_id AND b.id = n.id
-  RETURNING b.tenant_id, b.id, b.lease_epoch;
-END $$;
-REVOKE ALL ON FUNCTION fluxo_bulk_claim(text, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_bulk_claim(text, int, int) TO fluxo_system;
-
 -- fluxo_bulk_item(tenant, kind, options, operation, execution, new id, payload id): acts on one execution of a bulk operation.
--- Out: how the item ends: DONE, or SKIPPED with the code that an API call on this execution would have answered.
+-- Out: how the item ends: DONE, or SKIPPED with the code that an API call on this execution would have answered. is_asked: a running worker has to observe its cancel.
 CREATE OR REPLACE FUNCTION fluxo_bulk_item(p_tenant uuid, p_kind text, p_options jsonb, p_operation uuid, p_execution uuid, p_new_id uuid, p_payload_id uuid)
-RETURNS TABLE (status text, code text, message text, result_id uuid)
+RETURNS TABLE (status text, code text, message text, result_id uuid, is_asked boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -108,63 +83,53 @@ BEGIN
   IF p_kind = 'rerun' THEN
     SELECT * INTO r FROM fluxo_rerun(p_tenant, p_options || jsonb_build_object('executionId', p_execution, 'newId', p_new_id, 'payloadId', p_payload_id,
                                                                                'occurrenceKey', format('bulk:%s:%s', p_operation, p_execution), 'fingerprint', p_operation::text));
-    RETURN QUERY SELECT CASE WHEN r.outcome IN ('accepted', 'duplicate') THEN 'DONE' ELSE 'SKIPPED' END, r.code, r.message, r.execution_id;
+    RETURN QUERY SELECT CASE WHEN r.outcome IN ('accepted', 'duplicate') THEN 'DONE' ELSE 'SKIPPED' END, r.code, r.message, r.execution_id, false;
     RETURN;
   END IF;
   SELECT e.status INTO v_before FROM executions e WHERE e.tenant_id = p_tenant AND e.id = p_execution;
   IF v_before IS NULL THEN
-    RETURN QUERY SELECT 'SKIPPED', 'NOT_FOUND', 'There is no execution with this id.', NULL::uuid;
+    RETURN QUERY SELECT 'SKIPPED', 'NOT_FOUND', 'There is no execution with this id.', NULL::uuid, false;
   ELSIF v_before IN ('QUEUED', 'RUNNING', 'WAITING') THEN
-    PERFORM fluxo_cancel(p_tenant, p_execution);
-    RETURN QUERY SELECT 'DONE', NULL::text, NULL::text, NULL::uuid;
+    RETURN QUERY SELECT 'DONE', NULL::text, NULL::text, NULL::uuid, c.is_requested FROM fluxo_cancel(p_tenant, p_execution) c;
   ELSE
-    RETURN QUERY SELECT 'SKIPPED', 'STATE_CONFLICT', format('The execution ended already, with %s.', v_before), NULL::uuid;
+    RETURN QUERY SELECT 'SKIPPED', 'STATE_CONFLICT', format('The execution ended already, with %s.', v_before), NULL::uuid, false;
   END IF;
 END $$;
 REVOKE ALL ON FUNCTION fluxo_bulk_item(uuid, text, jsonb, uuid, uuid, uuid, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_bulk_item(uuid, text, jsonb, uuid, uuid, uuid, uuid) TO fluxo_app;
 
--- fluxo_bulk_step(tenant, id, owner, epoch, new ids): one turn of a leased bulk operation: as many items as its pace allows now, half as many as there are new ids at most.
--- Items and what they do to executions are one transaction: a crash leaves both undone, so nothing is done twice. The lease ends with the turn.
+-- fluxo_bulk_step(tenant, id, epoch, new ids): one turn of a leased bulk operation: as many items as its pace allows now, half as many as there are new ids at most.
+-- Items and what they do to executions are one transaction: a crash leaves both undone, so nothing is done twice. Skipped items use nothing of the pace.
 -- An item that the database refuses for its own sake fails alone; trouble of the connection or of locks ends the turn, and another one repeats it.
--- Pace: what was not used is saved up for a second at most. Skipped items use none.
 -- Locks: the operation, the tenant's slot row, then executions by id.
--- Out: no row when another epoch owns the operation, or it does not run any more; else how many items ended and whether it is finished.
-CREATE OR REPLACE FUNCTION fluxo_bulk_step(p_tenant uuid, p_id uuid, p_owner text, p_epoch int, p_new_ids uuid[])
-RETURNS TABLE (worked int, is_finished boolean)
+-- Out: how many items ended, whether it is finished, and the executions whose workers have to hear of their cancel. @raises as fluxo_operation_hold
+CREATE OR REPLACE FUNCTION fluxo_bulk_step(p_tenant uuid, p_id uuid, p_epoch int, p_new_ids uuid[])
+RETURNS TABLE (worked int, is_finished boolean, asked uuid[])
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  v_now timestamptz := clock_timestamp();
-  v_interval interval;
-  v_next timestamptz;
-  v_take int;
   v_worked int := 0;
   v_acted int := 0;
   v_counts int[] := '{0,0,0}';
   v_finished boolean;
+  v_asked uuid[] := '{}';
   o record;
+  p record;
   i record;
   r record;
 BEGIN
-  PERFORM set_config('app.tenant_id', p_tenant::text, true);
-  SELECT b.* INTO o FROM bulk_operations b
-  WHERE b.tenant_id = p_tenant AND b.id = p_id AND b.status = 'RUNNING' AND b.lease_owner = p_owner AND b.lease_epoch = p_epoch AND b.lease_until > clock_timestamp() FOR UPDATE;
-  IF NOT FOUND THEN
-    RETURN;
-  END IF;
-  v_interval := interval '1 minute' / o.pace_per_minute;
-  v_next := greatest(o.next_at, v_now - interval '1 second');
-  v_take := CASE WHEN v_next > v_now THEN 0 ELSE least(cardinality(p_new_ids) / 2, floor(extract(epoch FROM v_now - v_next) / extract(epoch FROM v_interval))::int + 1) END;
-  IF o.kind = 'cancel' AND v_take > 0 THEN
+  PERFORM set_config('app.tenant_id', p_tenant::text, true), fluxo_operation_hold('bulk', p_tenant, p_id, p_epoch);
+  SELECT b.* INTO o FROM bulk_operations b WHERE b.tenant_id = p_tenant AND b.id = p_id;
+  p := fluxo_operation_pace(o.next_at, o.pace_per_minute, cardinality(p_new_ids) / 2);
+  IF o.kind = 'cancel' AND p.take > 0 THEN
     PERFORM 1 FROM concurrency_slots s WHERE s.tenant_id = p_tenant FOR UPDATE;
     PERFORM 1 FROM executions e WHERE e.tenant_id = p_tenant AND e.id IN (
-      SELECT n.execution_id FROM bulk_operation_items n WHERE n.tenant_id = p_tenant AND n.operation_id = p_id AND n.status = 'PENDING' ORDER BY n.position LIMIT v_take)
+      SELECT n.execution_id FROM bulk_operation_items n WHERE n.tenant_id = p_tenant AND n.operation_id = p_id AND n.status = 'PENDING' ORDER BY n.position LIMIT p.take)
     ORDER BY e.id FOR UPDATE;
   END IF;
 
   FOR i IN SELECT n.position, n.execution_id FROM bulk_operation_items n
-           WHERE n.tenant_id = p_tenant AND n.operation_id = p_id AND n.status = 'PENDING' ORDER BY n.position LIMIT v_take LOOP
+           WHERE n.tenant_id = p_tenant AND n.operation_id = p_id AND n.status = 'PENDING' ORDER BY n.position LIMIT p.take LOOP
     v_worked := v_worked + 1;
     BEGIN
       SELECT * INTO r FROM fluxo_bulk_item(p_tenant, o.kind, o.options, p_id, i.execution_id, p_new_ids[2 * v_worked - 1], p_new_ids[2 * v_worked]);
@@ -172,7 +137,7 @@ BEGIN
       IF left(SQLSTATE, 2) IN ('08', '40', '53', '55', '57', '58', 'XX') THEN
         RAISE;
       END IF;
-      SELECT 'FAILED' AS status, 'INTERNAL' AS code, format('The database refused it (%s).', SQLSTATE) AS message, NULL::uuid AS result_id INTO r;
+      SELECT 'FAILED' AS status, 'INTERNAL' AS code, format('The database refused it (%s).', SQLSTATE) AS message, NULL::uuid AS result_id, false AS is_asked INTO r;
     END;
     UPDATE bulk_operation_items n SET status = r.status, code = r.code, message = r.message, result_id = r.result_id
     WHERE n.tenant_id = p_tenant AND n.operation_id = p_id AND n.position = i.position;
@@ -180,14 +145,17 @@ BEGIN
     v_counts := CASE r.status WHEN 'DONE' THEN ARRAY[v_counts[1] + 1, v_counts[2], v_counts[3]]
                               WHEN 'FAILED' THEN ARRAY[v_counts[1], v_counts[2] + 1, v_counts[3]]
                               ELSE ARRAY[v_counts[1], v_counts[2], v_counts[3] + 1] END;
+    IF r.is_asked THEN
+      v_asked := v_asked || i.execution_id;
+    END IF;
   END LOOP;
 
   v_finished := o.done + o.failed + o.skipped + v_worked >= o.matched;
   UPDATE bulk_operations b
-  SET done = b.done + v_counts[1], failed = b.failed + v_counts[2], skipped = b.skipped + v_counts[3], next_at = v_next + v_acted * v_interval, worked_at = v_now,
-      lease_owner = NULL, lease_until = NULL, status = CASE WHEN v_finished THEN 'DONE' ELSE b.status END, completed_at = CASE WHEN v_finished THEN clock_timestamp() END
+  SET done = b.done + v_counts[1], failed = b.failed + v_counts[2], skipped = b.skipped + v_counts[3], next_at = p.since + v_acted * p.every,
+      status = CASE WHEN v_finished THEN 'DONE' ELSE b.status END, completed_at = CASE WHEN v_finished THEN clock_timestamp() END
   WHERE b.tenant_id = p_tenant AND b.id = p_id;
-  RETURN QUERY SELECT v_worked, v_finished;
+  RETURN QUERY SELECT v_worked, v_finished, v_asked;
 END $$;
-REVOKE ALL ON FUNCTION fluxo_bulk_step(uuid, uuid, text, int, uuid[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_bulk_step(uuid, uuid, text, int, uuid[]) TO fluxo_app;
+REVOKE ALL ON FUNCTION fluxo_bulk_step(uuid, uuid, int, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_bulk_step(uuid, uuid, int, uuid[]) TO fluxo_app;

@@ -12,7 +12,7 @@ REVOKE ALL ON FUNCTION fluxo_erase_rows(text, uuid) FROM PUBLIC;
 
 -- fluxo_erase_step(agency, id, epoch, limit): one portion of an erasure, in one transaction with its count.
 -- First of all the tenant's data keys are overwritten: from then on no secret can be opened, whatever else happens. Then table by table, so many rows at a time.
--- Out: no row when another one leases it; `worked` rows of `table_name` are gone; table_name null when every table is empty: fluxo_erase_finish is next.
+-- Out: `worked` rows of `table_name` are gone; table_name null when every table is empty: fluxo_erase_finish is next.
 -- @raises FX012 naming tables that nobody covered: nothing is deleted then
 CREATE OR REPLACE FUNCTION fluxo_erase_step(p_agency uuid, p_id uuid, p_epoch int, p_limit int)
 RETURNS TABLE (table_name text, worked int)
@@ -25,9 +25,6 @@ DECLARE
   t record;
   c text;
 BEGIN
-  IF v_tenant IS NULL THEN
-    RETURN;
-  END IF;
   SELECT string_agg(k.table_name, ', ') INTO v_missing FROM fluxo_tenant_tables() k WHERE NOT k.is_covered;
   IF v_missing IS NOT NULL THEN
     RAISE EXCEPTION 'tables that the eraser does not cover: %', v_missing USING ERRCODE = 'FX012';
@@ -70,16 +67,13 @@ REVOKE ALL ON FUNCTION fluxo_erase_step(uuid, uuid, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_erase_step(uuid, uuid, int, int) TO fluxo_system;
 
 -- fluxo_erase_finish(agency, id, epoch, redis keys): counts every table once more under a lock that lets nobody write for the tenant, deletes the tenant and
--- the archive, and writes the certificate. Out: whether it is over; false when rows came meanwhile, which are erased next, or when another one leases it.
+-- the archive, and writes the certificate. Out: whether it is over; false when rows came meanwhile, which are erased next.
 CREATE OR REPLACE FUNCTION fluxo_erase_finish(p_agency uuid, p_id uuid, p_epoch int, p_redis_keys int) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   v_tenant uuid := fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'ERASING');
   v_external text;
 BEGIN
-  IF v_tenant IS NULL THEN
-    RETURN false;
-  END IF;
   -- Whoever writes a row for the tenant holds or waits for a key share of this one.
   SELECT t.external_id INTO v_external FROM tenants t WHERE t.id = v_tenant FOR UPDATE;
   UPDATE off_boardings o SET redis_keys_deleted = coalesce(o.redis_keys_deleted, 0) + p_redis_keys WHERE o.agency_id = p_agency AND o.id = p_id;
@@ -95,7 +89,7 @@ BEGIN
   VALUES (p_agency, p_id, 'tenants', 1 + (SELECT max(o.position) FROM off_boarding_tables o WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id), 1, 1, 0, true, 1);
   DELETE FROM archive_parts a WHERE a.agency_id = p_agency AND a.off_boarding_id = p_id;
   UPDATE off_boardings o
-  SET status = 'ERASED', completed_at = clock_timestamp(), external_id_hash = encode(sha256(convert_to(v_external, 'UTF8')), 'hex'), lease_owner = NULL, lease_until = NULL
+  SET status = 'ERASED', completed_at = clock_timestamp(), external_id_hash = encode(sha256(convert_to(v_external, 'UTF8')), 'hex')
   WHERE o.agency_id = p_agency AND o.id = p_id;
   RETURN true;
 END $$;

@@ -131,37 +131,9 @@ BEGIN
   GRANT SELECT, UPDATE (error_tenant_id, error_workflow_id) ON agencies TO fluxo_eraser;
 END $$;
 
--- fluxo_off_boarding_claim(owner, lease, limit): leases off-boardings with work to do, those first that had no turn for the longest time.
-CREATE OR REPLACE FUNCTION fluxo_off_boarding_claim(p_owner text, p_lease_ms int, p_limit int)
-RETURNS TABLE (agency_id uuid, id uuid, subject_id uuid, status text, epoch int)
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-  WITH next AS (
-    SELECT o.agency_id, o.id FROM off_boardings o
-    WHERE o.completed_at IS NULL AND o.status IN ('STOPPING', 'EXPORTING', 'ERASING') AND o.next_at <= clock_timestamp() AND (o.lease_until IS NULL OR o.lease_until < clock_timestamp())
-    ORDER BY o.next_at, o.id LIMIT p_limit FOR UPDATE SKIP LOCKED
-  )
-  UPDATE off_boardings o SET lease_owner = p_owner, lease_until = clock_timestamp() + make_interval(secs => p_lease_ms / 1000.0), lease_epoch = o.lease_epoch + 1
-  FROM next n WHERE o.agency_id = n.agency_id AND o.id = n.id
-  RETURNING o.agency_id, o.id, o.subject_id, o.status, o.lease_epoch;
-END $$;
-REVOKE ALL ON FUNCTION fluxo_off_boarding_claim(text, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_off_boarding_claim(text, int, int) TO fluxo_system;
-
--- fluxo_off_boarding_release(agency, id, epoch, rest): ends a turn; the next one is after `rest` milliseconds. Cut to the column's precision, which would round up.
-CREATE OR REPLACE FUNCTION fluxo_off_boarding_release(p_agency uuid, p_id uuid, p_epoch int, p_rest_ms int) RETURNS void
-LANGUAGE sql AS $$
-  UPDATE off_boardings o SET lease_owner = NULL, lease_until = NULL, next_at = date_trunc('milliseconds', clock_timestamp() + make_interval(secs => p_rest_ms / 1000.0))
-  WHERE o.agency_id = p_agency AND o.id = p_id AND o.lease_epoch = p_epoch
-$$;
-REVOKE ALL ON FUNCTION fluxo_off_boarding_release(uuid, uuid, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_off_boarding_release(uuid, uuid, int, int) TO fluxo_system;
-
--- fluxo_off_boarding_stop(tenant, limit): ends what runs for a tenant: bulk operations and dry reruns at once, executions by fluxo_cancel, so many in one turn.
--- Out: how many executions still run, and those of them whose workers have to hear of it. Under the tenant's own scope.
-CREATE OR REPLACE FUNCTION fluxo_off_boarding_stop(p_tenant uuid, p_limit int)
+-- fluxo_off_boarding_stop(agency, id, epoch, tenant, limit): ends what runs for its tenant: bulk operations and dry reruns at once, executions by fluxo_cancel, so many in one turn.
+-- Out: how many executions still run, and those of them whose workers have to hear of it. Under the tenant's own scope. @raises as fluxo_operation_hold
+CREATE OR REPLACE FUNCTION fluxo_off_boarding_stop(p_agency uuid, p_id uuid, p_epoch int, p_tenant uuid, p_limit int)
 RETURNS TABLE (left_over int, running uuid[])
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -170,8 +142,8 @@ DECLARE
   v_running uuid[] := '{}';
   r record;
 BEGIN
-  PERFORM set_config('app.tenant_id', p_tenant::text, true);
-  UPDATE bulk_operations SET status = 'ABORTED', completed_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL WHERE tenant_id = p_tenant AND status IN ('RUNNING', 'PAUSED');
+  PERFORM set_config('app.tenant_id', p_tenant::text, true), fluxo_operation_hold('off_boarding', p_agency, p_id, p_epoch);
+  UPDATE bulk_operations SET status = 'ABORTED', completed_at = clock_timestamp() WHERE tenant_id = p_tenant AND status IN ('RUNNING', 'PAUSED');
   UPDATE dry_reruns SET status = 'FAILED', error_code = 'TENANT_OFFBOARDING', error_message = 'The tenant is being off-boarded.', completed_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL
   WHERE tenant_id = p_tenant AND completed_at IS NULL;
   FOR v_id IN SELECT id FROM executions WHERE tenant_id = p_tenant AND status IN ('QUEUED', 'WAITING', 'RUNNING') AND (status <> 'RUNNING' OR cancel_requested_at IS NULL) ORDER BY id LIMIT p_limit LOOP
@@ -182,23 +154,21 @@ BEGIN
   END LOOP;
   RETURN QUERY SELECT (SELECT count(*)::int FROM (SELECT FROM executions WHERE tenant_id = p_tenant AND status IN ('QUEUED', 'WAITING', 'RUNNING') LIMIT 1000) AS l), v_running;
 END $$;
-REVOKE ALL ON FUNCTION fluxo_off_boarding_stop(uuid, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_off_boarding_stop(uuid, int) TO fluxo_app;
+REVOKE ALL ON FUNCTION fluxo_off_boarding_stop(uuid, uuid, int, uuid, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_off_boarding_stop(uuid, uuid, int, uuid, int) TO fluxo_app;
 
--- fluxo_off_boarding_hold(agency, id, epoch, status): the tenant of an off-boarding that the caller leases, with its rows in sight; no row when it does not (any more).
+-- fluxo_off_boarding_hold(agency, id, epoch, status): the tenant of an off-boarding that the caller has the turn of, with its rows in sight. @raises as fluxo_operation_hold
 CREATE OR REPLACE FUNCTION fluxo_off_boarding_hold(p_agency uuid, p_id uuid, p_epoch int, p_status text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   v_tenant uuid;
 BEGIN
-  SELECT o.subject_id INTO v_tenant FROM off_boardings o
-  WHERE o.agency_id = p_agency AND o.id = p_id AND o.status = p_status AND o.lease_epoch = p_epoch AND o.lease_until > clock_timestamp() FOR UPDATE;
-  IF FOUND THEN
-    PERFORM set_config('app.tenant_id', v_tenant::text, true);
-    PERFORM 1 FROM tenants t WHERE t.id = v_tenant AND t.agency_id = p_agency AND t.status = 'OFFBOARDING';
-    IF NOT FOUND THEN
-      RAISE EXCEPTION 'tenant % is not being off-boarded', v_tenant USING ERRCODE = 'FX011';
-    END IF;
+  PERFORM fluxo_operation_hold('off_boarding', p_agency, p_id, p_epoch);
+  SELECT o.subject_id INTO STRICT v_tenant FROM off_boardings o WHERE o.agency_id = p_agency AND o.id = p_id AND o.status = p_status;
+  PERFORM set_config('app.tenant_id', v_tenant::text, true);
+  PERFORM 1 FROM tenants t WHERE t.id = v_tenant AND t.agency_id = p_agency AND t.status = 'OFFBOARDING';
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'tenant % is not being off-boarded', v_tenant USING ERRCODE = 'FX011';
   END IF;
   RETURN v_tenant;
 END $$;
@@ -212,8 +182,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   v_missing text;
 BEGIN
-  IF fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'STOPPING') IS NULL
-     OR EXISTS (SELECT FROM off_boardings o WHERE o.agency_id = p_agency AND o.id = p_id AND o.requested_at > clock_timestamp() - make_interval(secs => p_grace_ms / 1000.0)) THEN
+  PERFORM fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'STOPPING');
+  IF EXISTS (SELECT FROM off_boardings o WHERE o.agency_id = p_agency AND o.id = p_id AND o.requested_at > clock_timestamp() - make_interval(secs => p_grace_ms / 1000.0)) THEN
     RETURN false;
   END IF;
   SELECT string_agg(t.table_name, ', ') INTO v_missing FROM fluxo_tenant_tables() t WHERE NOT t.is_covered;
@@ -231,7 +201,7 @@ REVOKE ALL ON FUNCTION fluxo_archive_begin(uuid, uuid, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_archive_begin(uuid, uuid, int, int) TO fluxo_system;
 
 -- fluxo_archive_read(agency, id, epoch, bytes): the next rows for the archive, each as JSON, of one table: about so many bytes, one row at least.
--- Out: no row when another one leases it; table_name null when every table is archived; else the lines, the key of the last one, and whether that was the table's last.
+-- Out: table_name null when every table is archived; else the lines, the key of the last one, and whether that was the table's last.
 CREATE OR REPLACE FUNCTION fluxo_archive_read(p_agency uuid, p_id uuid, p_epoch int, p_bytes int)
 RETURNS TABLE (table_name text, part int, lines text[], last_key jsonb, is_last boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -249,9 +219,6 @@ DECLARE
   t record;
   r record;
 BEGIN
-  IF v_tenant IS NULL THEN
-    RETURN;
-  END IF;
   SELECT count(*)::int INTO v_part FROM archive_parts a WHERE a.agency_id = p_agency AND a.off_boarding_id = p_id;
   SELECT o.table_name AS name, o.archived_to, k.key_columns INTO t
   FROM off_boarding_tables o JOIN fluxo_tenant_tables() k ON k.table_name = o.table_name
@@ -286,12 +253,10 @@ GRANT EXECUTE ON FUNCTION fluxo_archive_read(uuid, uuid, int, int) TO fluxo_syst
 
 -- fluxo_archive_write(agency, id, epoch, part): stores one part and how far its table is archived, in one transaction: a crash repeats both or none.
 -- In: { position, fileName, rows, bytes, sha256, tableName, lastKey, isLast }; a table without rows has no content, and makes no part.
-CREATE OR REPLACE FUNCTION fluxo_archive_write(p_agency uuid, p_id uuid, p_epoch int, p_part jsonb, p_content bytea) RETURNS boolean
+CREATE OR REPLACE FUNCTION fluxo_archive_write(p_agency uuid, p_id uuid, p_epoch int, p_part jsonb, p_content bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 BEGIN
-  IF fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING') IS NULL THEN
-    RETURN false;
-  END IF;
+  PERFORM fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING');
   IF p_content IS NOT NULL THEN
     INSERT INTO archive_parts (agency_id, off_boarding_id, position, file_name, rows, bytes, sha256, content)
     VALUES (p_agency, p_id, (p_part ->> 'position')::int, p_part ->> 'fileName', (p_part ->> 'rows')::int, (p_part ->> 'bytes')::int, p_part ->> 'sha256', p_content);
@@ -299,7 +264,6 @@ BEGIN
   UPDATE off_boarding_tables t
   SET rows_archived = t.rows_archived + (p_part ->> 'rows')::int, archived_to = coalesce(NULLIF(p_part -> 'lastKey', 'null'), t.archived_to), is_archived = (p_part ->> 'isLast')::boolean
   WHERE t.agency_id = p_agency AND t.off_boarding_id = p_id AND t.table_name = p_part ->> 'tableName';
-  RETURN true;
 END $$;
 ALTER FUNCTION fluxo_archive_write(uuid, uuid, int, jsonb, bytea) OWNER TO fluxo_eraser;
 REVOKE ALL ON FUNCTION fluxo_archive_write(uuid, uuid, int, jsonb, bytea) FROM PUBLIC;
@@ -311,9 +275,7 @@ RETURNS TABLE (part int, file_name text, "rows" int, bytes int, sha256 text, con
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 #variable_conflict use_column
 BEGIN
-  IF fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING') IS NULL THEN
-    RETURN;
-  END IF;
+  PERFORM fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING');
   RETURN QUERY SELECT a.position, a.file_name, a.rows, a.bytes, a.sha256, CASE WHEN a.position = p_content_of THEN a.content END
   FROM archive_parts a WHERE a.agency_id = p_agency AND a.off_boarding_id = p_id AND (p_content_of IS NULL OR a.position = p_content_of) ORDER BY a.position;
 END $$;
@@ -321,7 +283,7 @@ ALTER FUNCTION fluxo_archive_list(uuid, uuid, int, int) OWNER TO fluxo_eraser;
 REVOKE ALL ON FUNCTION fluxo_archive_list(uuid, uuid, int, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_archive_list(uuid, uuid, int, int) TO fluxo_system;
 
--- fluxo_archive_subject(agency, id, epoch): the tenant itself, for the archive; null when another one leases it.
+-- fluxo_archive_subject(agency, id, epoch): the tenant itself, for the archive.
 CREATE OR REPLACE FUNCTION fluxo_archive_subject(p_agency uuid, p_id uuid, p_epoch int) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
@@ -334,14 +296,11 @@ REVOKE ALL ON FUNCTION fluxo_archive_subject(uuid, uuid, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_archive_subject(uuid, uuid, int) TO fluxo_system;
 
 -- fluxo_archive_seal(agency, id, epoch, sha256, bytes): the archive is complete; it waits for somebody to take it.
-CREATE OR REPLACE FUNCTION fluxo_archive_seal(p_agency uuid, p_id uuid, p_epoch int, p_sha256 text, p_bytes bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION fluxo_archive_seal(p_agency uuid, p_id uuid, p_epoch int, p_sha256 text, p_bytes bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 BEGIN
-  IF fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING') IS NULL THEN
-    RETURN false;
-  END IF;
+  PERFORM fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'EXPORTING');
   UPDATE off_boardings SET status = 'READY', archive_ready_at = clock_timestamp(), archive_sha256 = p_sha256, archive_bytes = p_bytes WHERE agency_id = p_agency AND id = p_id;
-  RETURN true;
 END $$;
 ALTER FUNCTION fluxo_archive_seal(uuid, uuid, int, text, bigint) OWNER TO fluxo_eraser;
 REVOKE ALL ON FUNCTION fluxo_archive_seal(uuid, uuid, int, text, bigint) FROM PUBLIC;

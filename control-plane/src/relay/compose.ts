@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { CANCEL_CHANNEL } from "@fluxo/contracts/channels/cancel";
+import { CANCEL_CHANNEL, type CancelMessage } from "@fluxo/contracts/channels/cancel";
 import { assertServiceRole, createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
@@ -12,20 +12,21 @@ import { createLogger, type Logger } from "@fluxo/runtime/logger";
 import { collectProcessMetrics, createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import express from "express";
-import { BackfillWorker } from "../operations/backfill-worker.ts";
-import { BulkWorker } from "../operations/bulk-worker.ts";
+import { backfills } from "../operations/backfills.ts";
+import { bulkOperations } from "../operations/bulk-operations.ts";
+import { OperationWorker, type OperationWork } from "../operations/operation-worker.ts";
 import { UsageRoller } from "../usage/usage-roller.ts";
 import { eraseSignals } from "../operations/off-boarding/erase-signals.ts";
-import { OffBoardingWorker } from "../operations/off-boarding/off-boarding-worker.ts";
+import { OffBoardings } from "../operations/off-boarding/off-boardings.ts";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
-import { RolloutWorker } from "../templates/rollout-worker.ts";
+import { Rollouts } from "../templates/rollouts.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
 import { monitorInngest } from "./inngest-monitor.ts";
 import { OutboxListener } from "./outbox-listener.ts";
-import { exportQuotaTotals } from "./quota-gauges.ts";
 import { Relay } from "./relay.ts";
 import { Sweeper } from "./sweeper.ts";
+import { createTotals } from "./totals.ts";
 
 /** Rounds, sweeps, roll-ups of usage, health. */
 const POOL_MAX = 4;
@@ -79,30 +80,27 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   const listener = new OutboxListener({ ...common, db: listening, onWake: () => relay.wake() });
   const redis = createRedis(config.REDIS_URL, { prefix: config.FLUXO_REDIS_PREFIX, logger, role: "commands" });
   lifecycle.onStop("redis", () => redis.disconnect());
-  const offBoardingWorker = new OffBoardingWorker({
-    system: db,
-    app: tenants,
-    owner,
-    clock: systemClock,
-    logger,
-    publishCancel: async (message) => {
-      await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
-    },
-    eraseSignals: (tenantId) => eraseSignals(redis, config.FLUXO_REDIS_PREFIX, tenantId),
-  });
-  const bulkWorker = new BulkWorker({ system: db, app: tenants, owner, clock: systemClock, ids: uuidV7, logger });
-  const backfillWorker = new BackfillWorker({ system: db, app: tenants, tenantDb, owner, clock: systemClock, ids: uuidV7, logger });
   const usageRoller = new UsageRoller({ db, clock: systemClock, logger, metrics });
   const box = createSecretBox(config.FLUXO_MASTER_KEY, config.FLUXO_PREVIOUS_MASTER_KEYS);
-  const rolloutWorker = new RolloutWorker({ system: db, tenantDb, owner, clock: systemClock, ids: uuidV7, randomBytes, box, logger });
+  const works: readonly OperationWork[] = [
+    bulkOperations({ app: tenants, ids: uuidV7, logger }),
+    backfills({ app: tenants, tenantDb, clock: systemClock, ids: uuidV7, logger }),
+    new Rollouts({ tenantDb, clock: systemClock, ids: uuidV7, randomBytes, box, logger }),
+    new OffBoardings({ system: db, app: tenants, logger, eraseSignals: (tenantId) => eraseSignals(redis, config.FLUXO_REDIS_PREFIX, tenantId) }),
+  ];
+  const publishCancel = async (message: CancelMessage): Promise<void> => {
+    await redis.publish(`${config.FLUXO_REDIS_PREFIX}:${CANCEL_CHANNEL}`, JSON.stringify(message));
+  };
+  const operations = works.map((work) => new OperationWorker(work, { system: db, owner, clock: systemClock, logger, metrics, publishCancel }));
+  const totals = createTotals(common);
   const monitoring = new AbortController();
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
-  lifecycle.onStop("bulk operations", () => bulkWorker.stop());
-  lifecycle.onStop("backfills", () => backfillWorker.stop());
+  lifecycle.onStop("totals", () => totals.stop());
   lifecycle.onStop("usage", () => usageRoller.stop());
-  lifecycle.onStop("off-boardings", () => offBoardingWorker.stop());
-  lifecycle.onStop("rollouts", () => rolloutWorker.stop());
+  lifecycle.onStop("operations", async () => {
+    await Promise.all(operations.map((worker) => worker.stop()));
+  });
   lifecycle.onStop("listener", () => listener.stop());
   lifecycle.onStop("inngest monitor", () => monitoring.abort());
 
@@ -123,12 +121,9 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   relay.start();
   sweeper.start();
   listener.start();
-  bulkWorker.start();
-  backfillWorker.start();
   usageRoller.start();
-  offBoardingWorker.start();
-  rolloutWorker.start();
-  void exportQuotaTotals(common, monitoring.signal);
+  totals.start();
+  for (const worker of operations) worker.start();
   void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
   return server.port;
 }

@@ -6,7 +6,8 @@ import type { ScopedDb, TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { brokenUniqueIndex } from "@fluxo/prisma/repositories/constraint";
 import { findInstallation } from "@fluxo/prisma/repositories/template-installations";
-import { endItem, lockPendingItem, type RolloutItemEnd, type RolloutItemRecord, type RolloutRecord } from "@fluxo/prisma/repositories/template-rollouts";
+import { holdTurn, type OperationTurn } from "@fluxo/prisma/operations/turns";
+import { endItem, type RolloutItemEnd, type RolloutItemRecord, type RolloutRecord } from "@fluxo/prisma/repositories/template-rollouts";
 import { updateWorkflow } from "@fluxo/prisma/repositories/workflows";
 import { z } from "zod";
 import type { PublishPorts } from "../publishing/ports.ts";
@@ -17,7 +18,8 @@ import { noteRefusal } from "./refusal.ts";
 
 /** What one item is worked with. */
 export interface ItemTask {
-  readonly agencyId: string;
+  /** Of the rollout: of its agency. */
+  readonly turn: OperationTurn;
   readonly rollout: RolloutRecord;
   readonly item: RolloutItemRecord;
   /** Undefined when the workflow is to be switched off. */
@@ -36,14 +38,14 @@ const policySchema = z.enum(CONFLICT_POLICIES);
 /**
  * Works one tenant of a rollout: what happens to its workflow and the mark that it did are one transaction, so a crash leaves both undone and nothing
  * is done twice. A tenant that cannot have the version keeps what it has, with the reason; that is no failure of the rollout.
- * @returns how it ended; undefined when somebody else had ended it
- * @throws what is nobody's refusal: trouble of the store, a defect
+ * @returns how it ended
+ * @throws what is nobody's refusal: what `isTurnOver` tells, trouble of the store, a defect
  */
-export async function workItem(task: ItemTask, ports: ItemPorts): Promise<RolloutItemEnd["status"] | undefined> {
+export async function workItem(task: ItemTask, ports: ItemPorts): Promise<RolloutItemEnd["status"]> {
   const { tenantId } = task.item;
   try {
     return await ports.tenantDb.withTenant(tenantId, async (db) => {
-      if (!(await lockPendingItem(db, tenantId, task.rollout.id))) return undefined;
+      await holdTurn(db, task.turn);
       const end = task.rollout.kind === "rollback" ? await takeBack(db, task, ports) : await bring(db, task, ports);
       await endItem(db, tenantId, task.rollout.id, end, ports.clock.now());
       return end.status;
@@ -53,7 +55,7 @@ export async function workItem(task: ItemTask, ports: ItemPorts): Promise<Rollou
     if (refusal === undefined) throw error;
     const end = { status: statusOf(refusal), code: refusal.code, message: refusal.message };
     await ports.tenantDb.withTenant(tenantId, async (db) => {
-      if (!(await lockPendingItem(db, tenantId, task.rollout.id))) return;
+      await holdTurn(db, task.turn);
       if (task.content !== undefined) await noteRefusal(db, tenantId, task.content, refusal);
       await endItem(db, tenantId, task.rollout.id, end, ports.clock.now());
     });
@@ -75,13 +77,13 @@ function refusalOf(error: unknown): RequestError | undefined {
 }
 
 /** The version for a tenant that has the template, or does not have it yet. */
-async function bring(db: ScopedDb, { agencyId, rollout, item, content, templateName }: ItemTask, ports: ItemPorts): Promise<RolloutItemEnd> {
+async function bring(db: ScopedDb, { turn, rollout, item, content, templateName }: ItemTask, ports: ItemPorts): Promise<RolloutItemEnd> {
   if (content === undefined) throw new Error(`The item of ${item.tenantId} in the rollout ${rollout.id} names no version.`);
   const values = parameterValuesSchema.parse(item.parameters);
   const actorId = rollout.createdBy;
   const known = await findInstallation(db, item.tenantId, content.templateId);
   if (known === undefined) {
-    const { workflowId, published } = await installTemplate(db, item.tenantId, { agencyId, content, name: templateName, parameters: values, actorId }, ports);
+    const { workflowId, published } = await installTemplate(db, item.tenantId, { agencyId: turn.scopeId, content, name: templateName, parameters: values, actorId }, ports);
     return { status: "DONE", fromVersionId: null, workflowId, workflowVersionId: published.version.id };
   }
   if (known.versionId === content.id && Object.keys(values).length === 0) return { status: "SKIPPED", code: "STATE_CONFLICT", message: "The tenant has this version already.", workflowId: known.workflowId };

@@ -54,6 +54,8 @@ export const METRICS = {
   relayFailed: { kind: "counter", name: "fluxo_relay_failed_total", help: "Outbox rows that a send to Inngest failed for; they stay due.", labels: [] },
   executionsParked: { kind: "gauge", name: "fluxo_executions_parked", help: "Executions over their quota that wait until there is room, of the whole installation as this relay last saw it.", labels: [] },
   quotaAlerts: { kind: "gauge", name: "fluxo_quota_alerts", help: "Thresholds of quotas that were crossed in the last 31 days, of the whole installation as this relay last saw it, by quota and threshold in percent.", labels: ["metric", "percent"] },
+  operationTurns: { kind: "counter", name: "fluxo_operation_turns_total", help: "Turns of operations in the background, by kind (bulk, backfill, rollout, off_boarding) and outcome: done, failed (repeated later) or lost (another process has the operation, or it was paused or ended).", labels: ["kind", "outcome"] },
+  operationsParked: { kind: "gauge", name: "fluxo_operations_parked", help: "Operations in the background that failed so often in a row that they are tried once an hour, of the whole installation as this relay last saw it, by kind.", labels: ["kind"] },
   outboxAge: { kind: "gauge", name: "fluxo_outbox_age_seconds", help: "Age of the oldest outbox row that is due and not sent, as this relay last saw it; 0 when none is.", labels: [] },
   usageEventsRolled: { kind: "counter", name: "fluxo_usage_events_rolled_total", help: "Usage events that this process added to the sums by hour and by day.", labels: [] },
   usageLag: { kind: "gauge", name: "fluxo_usage_lag_seconds", help: "Age of the oldest usage event that is not in the sums yet, as this process last saw it; 0 when all are.", labels: [] },

@@ -1,6 +1,7 @@
 import type { ExecutionStatus } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
 import { toJsonb } from "../database/jsonb.ts";
+import type { OperationTurn } from "../operations/turns.ts";
 import type { RerunFrom, RerunVersion } from "./rerun.ts";
 
 /** What a bulk operation does to each execution. */
@@ -76,30 +77,16 @@ export async function countBulkMatches(db: pg.Pool, { tenantId, kind, options, f
   return rows[0]?.count ?? 0;
 }
 
-/** A bulk operation that this process may work on until its lease ends. */
-export interface LeasedBulkOperation {
-  readonly tenantId: string;
-  readonly id: string;
-  readonly epoch: number;
-}
-
 /**
- * Leases bulk operations whose pace allows work: one per tenant, those first that had no turn for the longest time.
- * @param db fluxo_system
- */
-export async function claimBulkOperations(db: pg.Pool, owner: string, leaseMs: number, limit: number): Promise<readonly LeasedBulkOperation[]> {
-  const { rows } = await db.query<{ tenant_id: string; id: string; epoch: number }>("SELECT tenant_id, id, epoch FROM fluxo_bulk_claim($1, $2, $3)", [owner, leaseMs, limit]);
-  return rows.map((row) => ({ tenantId: row.tenant_id, id: row.id, epoch: row.epoch }));
-}
-
-/**
- * One turn of a leased operation: acts on as many executions as its pace allows, in one transaction with the marks that they are done, and ends the lease.
+ * A turn of an operation: acts on as many executions as its pace allows, in one transaction with the marks that they are done.
  * @param db fluxo_app
  * @param newIds two for each execution that the turn may take: of the new execution and of its stored input
- * @returns undefined when the operation is another's by now, or does not run any more
+ * @returns how many it looked at, and the running ones whose workers have to hear of their cancel
+ * @throws what `isTurnOver` tells
  */
-export async function workBulkOperation(db: pg.Pool, owner: string, { tenantId, id, epoch }: LeasedBulkOperation, newIds: readonly string[]): Promise<{ readonly worked: number; readonly isFinished: boolean } | undefined> {
-  const { rows } = await db.query<{ worked: number; is_finished: boolean }>("SELECT worked, is_finished FROM fluxo_bulk_step($1, $2, $3, $4, $5)", [tenantId, id, owner, epoch, newIds]);
+export async function workBulkOperation(db: pg.Pool, { scopeId, id, epoch }: OperationTurn, newIds: readonly string[]): Promise<{ readonly worked: number; readonly isFinished: boolean; readonly asked: readonly string[] }> {
+  const { rows } = await db.query<{ worked: number; is_finished: boolean; asked: string[] }>("SELECT worked, is_finished, asked FROM fluxo_bulk_step($1, $2, $3, $4)", [scopeId, id, epoch, newIds]);
   const [row] = rows;
-  return row === undefined ? undefined : { worked: row.worked, isFinished: row.is_finished };
+  if (row === undefined) throw new Error("fluxo_bulk_step answered nothing.");
+  return { worked: row.worked, isFinished: row.is_finished, asked: row.asked };
 }

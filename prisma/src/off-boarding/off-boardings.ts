@@ -116,7 +116,7 @@ export async function beginErasure(db: ScopedDb, agencyId: string, id: string, b
 /** Gives an off-boarding up before its erasure: the tenant is SUSPENDED then, and the archive is deleted. @param db of the agency @returns false when it is too late */
 export async function abortOffBoarding(db: ScopedDb, agencyId: string, id: string, now: Date): Promise<boolean> {
   const where = { agencyId, id, status: { in: ["STOPPING", "EXPORTING", "READY", "ACKNOWLEDGED"] } };
-  const data = { status: "ABORTED", completedAt: now, leaseOwner: null, leaseUntil: null, archiveReadyAt: null, archiveSha256: null, archiveBytes: null };
+  const data = { status: "ABORTED", completedAt: now, archiveReadyAt: null, archiveSha256: null, archiveBytes: null };
   const [aborted] = await db.offBoarding.updateManyAndReturn({ where, data, select: { subjectId: true } });
   if (aborted === undefined) return false;
   await db.archivePart.deleteMany({ where: { agencyId, offBoardingId: id } });

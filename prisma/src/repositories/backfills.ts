@@ -44,6 +44,11 @@ export async function findBackfill(db: ScopedDb, tenantId: string, triggerId: st
   return row === null ? undefined : typed(row);
 }
 
+/** One that a worker has the turn of, so that it runs. @param db of the tenant */
+export async function findRunningBackfill(db: ScopedDb, tenantId: string, id: string): Promise<BackfillRecord> {
+  return typed(await db.backfill.findUniqueOrThrow({ where: { tenantId_id: { tenantId, id } }, select }));
+}
+
 /** How many of a tenant run. @param db of the tenant */
 export function countRunningBackfills(db: ScopedDb, tenantId: string): Promise<number> {
   return db.backfill.count({ where: { tenantId, status: "RUNNING" } });
@@ -58,5 +63,5 @@ export async function listBackfills(db: ScopedDb, tenantId: string, triggerId: s
 
 /** Ends one that runs; what it started goes on. A turn that is under way writes nothing any more, or is done before. @param db of the tenant */
 export async function abortBackfill(db: ScopedDb, tenantId: string, id: string, abortReason: NonNullable<BackfillRecord["abortReason"]>, now: Date): Promise<void> {
-  await db.backfill.updateMany({ where: { tenantId, id, status: "RUNNING" }, data: { status: "ABORTED", abortReason, completedAt: now, leaseOwner: null, leaseUntil: null } });
+  await db.backfill.updateMany({ where: { tenantId, id, status: "RUNNING" }, data: { status: "ABORTED", abortReason, completedAt: now } });
 }

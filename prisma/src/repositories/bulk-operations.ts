@@ -88,14 +88,14 @@ export async function findBulkRefusals(db: ScopedDb, tenantId: string, operation
 }
 
 /**
- * Moves an operation from one of `from` to `to`. What is done stays done.
+ * Moves an operation from one of `from` to `to`. What is done stays done; one that runs again has its next turn at once.
  * @param db of the tenant
  * @returns whether it was in one of `from`
  */
 export async function changeBulkStatus(db: ScopedDb, tenantId: string, id: string, from: readonly BulkStatus[], to: "RUNNING" | "PAUSED" | "ABORTED", now: Date): Promise<boolean> {
   const { count } = await db.bulkOperation.updateMany({
     where: { tenantId, id, status: { in: [...from] } },
-    data: { status: to, ...(to === "ABORTED" ? { completedAt: now } : {}) },
+    data: { status: to, ...(to === "ABORTED" ? { completedAt: now } : {}), ...(to === "RUNNING" ? { attempts: 0, nextAt: now } : {}) },
   });
   return count === 1;
 }

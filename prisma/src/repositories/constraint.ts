@@ -1,3 +1,4 @@
+import { driverDetail } from "../database/errors.ts";
 import { Prisma } from "../generated/client.ts";
 
 /**
@@ -6,9 +7,6 @@ import { Prisma } from "../generated/client.ts";
  */
 export function brokenUniqueIndex(error: unknown): string | undefined {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== "P2002") return undefined;
-  const index = ["driverAdapterError", "cause", "constraint", "index"].reduce<unknown>(
-    (value, name) => (typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined),
-    error.meta,
-  );
+  const index = driverDetail(error, "constraint", "index");
   return typeof index === "string" ? index : "";
 }

@@ -1,6 +1,5 @@
 import type { Json } from "@fluxo/core/json";
 import type { RolloutItemStatus, RolloutPhase, RolloutStatus } from "@fluxo/core/workflow-templates/rollout";
-import type pg from "pg";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { Prisma } from "../generated/client.ts";
 import { fromJsonb, toJsonColumn } from "./json.ts";
@@ -157,11 +156,10 @@ export async function createRollout(db: ScopedDb, agencyId: string, { canaryPoli
   return toRecord(row);
 }
 
-/** Of which a change holds: the lease of a worker, or whoever asks by the API. */
+/** Of which a change holds. */
 export interface RolloutGuard {
   readonly status: readonly RolloutStatus[];
   readonly phase?: RolloutPhase;
-  readonly epoch?: number;
 }
 
 export interface RolloutChange {
@@ -170,27 +168,20 @@ export interface RolloutChange {
   readonly stop?: { readonly code: string; readonly message: string };
   readonly canaryDoneAt?: Date;
   readonly completedAt?: Date;
-  /** When a worker may take it again, by the clock of the database, as leases are. */
-  readonly dueInMs?: number;
-  /** Ends the lease of the worker. */
-  readonly releases?: boolean;
 }
 
-/** Changes a rollout that is as the guard says. @param db of the agency @returns whether it was */
-export async function changeRollout(db: ScopedDb, agencyId: string, id: string, { status, phase, epoch }: RolloutGuard, change: RolloutChange): Promise<boolean> {
-  const { stop, releases, dueInMs, ...columns } = change;
+/** Changes a rollout that is as the guard says; one that runs on has its next turn at once. @param db of the agency @returns whether it was */
+export async function changeRollout(db: ScopedDb, agencyId: string, id: string, { status, phase }: RolloutGuard, { stop, ...columns }: RolloutChange, now: Date): Promise<boolean> {
   const reason = columns.status === undefined ? {} : { stopCode: stop?.code ?? null, stopMessage: stop?.message ?? null };
-  const data = { ...columns, ...reason, ...(releases === true ? { leaseOwner: null, leaseUntil: null } : {}) };
-  const where = { agencyId, id, status: { in: [...status] }, ...(phase === undefined ? {} : { phase }), ...(epoch === undefined ? {} : { leaseEpoch: epoch }) };
-  const isChanged = (await db.templateRollout.updateMany({ where, data })).count === 1;
-  if (isChanged && dueInMs !== undefined) await db.$executeRaw`UPDATE template_rollouts SET next_at = clock_timestamp() + make_interval(secs => ${dueInMs}::float8 / 1000) WHERE agency_id = ${agencyId}::uuid AND id = ${id}::uuid`;
-  return isChanged;
+  const due = columns.status === "RUNNING" ? { attempts: 0, nextAt: now } : {};
+  const where = { agencyId, id, status: { in: [...status] }, ...(phase === undefined ? {} : { phase }) };
+  return (await db.templateRollout.updateMany({ where, data: { ...columns, ...reason, ...due } })).count === 1;
 }
 
-/** Locks an item that is not worked yet until the transaction ends. @param db of the tenant */
-export async function lockPendingItem(db: ScopedDb, tenantId: string, rolloutId: string): Promise<boolean> {
-  const rows = await db.$queryRaw<unknown[]>`SELECT 1 FROM template_rollout_items WHERE tenant_id = ${tenantId}::uuid AND rollout_id = ${rolloutId}::uuid AND status = 'PENDING' FOR UPDATE`;
-  return rows.length > 0;
+/** Counts a try of an item that is not worked yet. @param db of the tenant @returns how many it has had with this one; undefined when it is worked already */
+export async function countAttempt(db: ScopedDb, tenantId: string, rolloutId: string): Promise<number | undefined> {
+  const [item] = await db.templateRolloutItem.updateManyAndReturn({ where: { tenantId, rolloutId, status: "PENDING" }, data: { attempts: { increment: 1 } }, select: { attempts: true } });
+  return item?.attempts;
 }
 
 /** Ends an item that is not worked yet. @param db of the tenant */
@@ -205,17 +196,4 @@ export async function countEnded(db: ScopedDb, tenantId: string, { workflowId, v
   const rows = await db.execution.groupBy({ by: ["status"], where: { ...where, status: { in: ["SUCCESS", "FAILED"] } }, _count: true, orderBy: { status: "asc" } });
   const of = (status: string): number => rows.find((row) => row.status === status)?._count ?? 0;
   return { succeeded: of("SUCCESS"), failed: of("FAILED") };
-}
-
-/** A rollout that this process may work on until its lease ends. */
-export interface LeasedRollout {
-  readonly agencyId: string;
-  readonly id: string;
-  readonly epoch: number;
-}
-
-/** Leases rollouts that are due: one per agency. @param db fluxo_system */
-export async function claimRollouts(db: pg.Pool, owner: string, leaseMs: number, limit: number): Promise<readonly LeasedRollout[]> {
-  const { rows } = await db.query<{ agency_id: string; id: string; epoch: number }>("SELECT agency_id, id, epoch FROM fluxo_rollout_claim($1, $2, $3)", [owner, leaseMs, limit]);
-  return rows.map((row) => ({ agencyId: row.agency_id, id: row.id, epoch: row.epoch }));
 }

@@ -10,7 +10,7 @@ const SINGLE_EVENTS = 20;
 const SINGLE_BOUND = 3 + NODES;
 
 /** What the other services send, by commit or by the clock; everything else of the two service roles is the worker's. */
-const OF_OTHERS = String.raw`fluxo_(intake|resolve|relay|sweep|forget|drain|usage|bulk|backfill|rollout|off_boarding|archive|erase|dispatch|trigger|schedule|mark_silent|failing|note)|trigger_states|^LISTEN|^SELECT 1$|^SELECT \$1$`;
+const OF_OTHERS = String.raw`fluxo_(intake|resolve|relay|sweep|forget|drain|usage|operation|bulk|backfill|off_boarding|archive|erase|dispatch|trigger|schedule|mark_silent|failing|note)|trigger_states|^LISTEN|^SELECT 1$|^SELECT \$1$`;
 const TRANSACTION_CONTROL = "^(BEGIN|COMMIT|ROLLBACK|START TRANSACTION|SET|RESET|DISCARD)";
 
 /** Statements that the worker sent while `work` ran. */

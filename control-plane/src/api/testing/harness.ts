@@ -117,5 +117,5 @@ export async function startHarness(guard: HarnessOptions = {}) {
     await Promise.all([pool.end(), system.end(), owner.end()]);
     await database.drop();
   };
-  return { url, ownerUrl: database.ownerUrl, pool, system, owner, tenantDb, box, vault, redis, live, logger, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
+  return { url, ownerUrl: database.ownerUrl, appUrl: database.appUrl, systemUrl: database.systemUrl, pool, system, owner, tenantDb, box, vault, redis, live, logger, logLines: lines, access, startAnother, ...createCallers(url, system), stop };
 }

@@ -5,6 +5,7 @@ import { openOutage } from "@fluxo/prisma/breakers/outages";
 import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { claimTurns, isTurnOver } from "@fluxo/prisma/operations/turns";
 import { systemClock } from "@fluxo/runtime/clock";
 import { unpackTar } from "modern-tar";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,7 +13,9 @@ import { manualGraph, webhookGraph } from "../../api/testing/graphs.ts";
 import { PREFIX, startHarness, type Harness, type TestAgency, type TestTenant } from "../../api/testing/harness.ts";
 import { claim, record, settle } from "../../api/testing/journey.ts";
 import { eraseSignals } from "./erase-signals.ts";
-import { OffBoardingWorker, type OffBoardingWorkerOptions } from "./off-boarding-worker.ts";
+import type { OperationWorker, OperationWorkerOptions } from "../operation-worker.ts";
+import { workerOf } from "../testing/workers.ts";
+import { OffBoardings } from "./off-boardings.ts";
 
 const SECRET = "sk_live_that_nobody_may_see";
 
@@ -26,17 +29,13 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-function createWorker(rest: Partial<OffBoardingWorkerOptions> = {}): OffBoardingWorker {
-  return new OffBoardingWorker({
-    ...{ system: api.system, app: api.pool, owner: `test-${uuidV7.next()}`, clock: systemClock, logger: api.logger, graceMs: 0, partBytes: 600, eraseMax: 2 },
-    publishCancel: ({ executionId }) => Promise.resolve(void canceled.push(executionId)),
-    eraseSignals: (tenantId) => eraseSignals(api.redis, PREFIX, tenantId),
-    ...rest,
-  });
+function createWorker(rest: Partial<OperationWorkerOptions> = {}): OperationWorker {
+  const work = new OffBoardings({ ...{ system: api.system, app: api.pool, logger: api.logger, graceMs: 0, partBytes: 600, eraseMax: 2 }, eraseSignals: (tenantId) => eraseSignals(api.redis, PREFIX, tenantId) });
+  return workerOf(work, api.system, { logger: api.logger, publishCancel: ({ executionId }) => Promise.resolve(void canceled.push(executionId)), ...rest });
 }
 
 /** Turns until nothing is due. */
-async function workAll(worker: OffBoardingWorker = createWorker()): Promise<void> {
+async function workAll(worker: OperationWorker = createWorker()): Promise<void> {
   while ((await worker.tick()) > 0);
 }
 
@@ -249,9 +248,9 @@ test("a worker that dies anywhere costs nothing: others go on, and the archive i
   await agency.client.post(`/v1/off-boardings/${id}/erasure`, { tenantName: "Florist" });
 
   // A worker that was paused past its lease writes nothing.
-  const { rows: [leased] } = await api.system.query<{ epoch: number }>("SELECT epoch FROM fluxo_off_boarding_claim('paused', 1, 10)");
+  const [turn] = await claimTurns(api.system, "off_boarding", "paused", 1, 10);
   await systemClock.sleep(20);
-  expect((await api.system.query("SELECT * FROM fluxo_erase_step($1, $2, $3, 10)", [agency.id, id, leased?.epoch])).rows).toEqual([]);
+  await expect(api.system.query("SELECT * FROM fluxo_erase_step($1, $2, $3, 10)", [agency.id, id, turn?.epoch])).rejects.toSatisfy(isTurnOver);
   await Promise.all([workAll(), workAll()]);
   expect((await read(id)).at("status")).toBe("ERASED");
 }, 60_000);

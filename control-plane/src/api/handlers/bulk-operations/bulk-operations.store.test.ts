@@ -1,21 +1,22 @@
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BulkWorker } from "../../../operations/bulk-worker.ts";
+import { bulkOperations } from "../../../operations/bulk-operations.ts";
+import type { OperationWorker } from "../../../operations/operation-worker.ts";
+import { workerOf } from "../../../operations/testing/workers.ts";
 import { manualGraph } from "../../testing/graphs.ts";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 import { claim, settle } from "../../testing/journey.ts";
 
 let api: Harness;
 let agency: TestAgency;
-let worker: BulkWorker;
+let worker: OperationWorker;
 
 beforeAll(async () => {
   api = await startHarness();
   agency = await api.createTestAgency("Northwind");
   const logger = createLogger({ service: "test", level: "fatal" });
-  worker = new BulkWorker({ system: api.system, app: api.pool, owner: "test", clock: systemClock, ids: uuidV7, logger });
+  worker = workerOf(bulkOperations({ app: api.pool, ids: uuidV7, logger }), api.system);
 });
 afterAll(() => api.stop());
 

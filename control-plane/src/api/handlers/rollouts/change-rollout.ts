@@ -19,7 +19,7 @@ export const pauseRollout: Handler<Routes["pauseRollout"]> = async ({ access, pa
 
 /** POST /v1/rollouts/{rolloutId}/resume */
 export const resumeRollout: Handler<Routes["resumeRollout"]> = async ({ access, params }, services) => {
-  const rollout = await change(services, access.agencyId, params.rolloutId, { status: ["PAUSED"] }, { status: "RUNNING", dueInMs: 0 });
+  const rollout = await change(services, access.agencyId, params.rolloutId, { status: ["PAUSED"] }, { status: "RUNNING" });
   return { status: 200, body: toRolloutAnswer(rollout) };
 };
 
@@ -32,7 +32,7 @@ export const abortRollout: Handler<Routes["abortRollout"]> = async ({ access, pa
 /** POST /v1/rollouts/{rolloutId}/approve */
 export const approveRollout: Handler<Routes["approveRollout"]> = async ({ access, params }, services) => {
   const guard: RolloutGuard = { status: ["RUNNING", "AWAITING_APPROVAL", "STOPPED"], phase: "OBSERVE" };
-  const rollout = await change(services, access.agencyId, params.rolloutId, guard, { status: "RUNNING", phase: "REST", dueInMs: 0 });
+  const rollout = await change(services, access.agencyId, params.rolloutId, guard, { status: "RUNNING", phase: "REST" });
   return { status: 200, body: toRolloutAnswer(rollout) };
 };
 
@@ -42,7 +42,7 @@ export const rollBackRollout: Handler<Routes["rollBackRollout"]> = async ({ acce
   const rollback = await tenantDb.withAgency(agencyId, async (db) => {
     const now = clock.now();
     // In this transaction first: what is worked afterwards would not be taken back.
-    await changeRollout(db, agencyId, params.rolloutId, { status: ["RUNNING", "PAUSED", "AWAITING_APPROVAL", "STOPPED"] }, { status: "ABORTED", completedAt: now });
+    await changeRollout(db, agencyId, params.rolloutId, { status: ["RUNNING", "PAUSED", "AWAITING_APPROVAL", "STOPPED"] }, { status: "ABORTED", completedAt: now }, now);
     const rollout = await findRollout(db, agencyId, params.rolloutId);
     if (rollout === undefined) throw notFound("rollout");
     const { versionId } = rollout;
@@ -66,9 +66,9 @@ async function itemsToTakeBack(db: ScopedDb, agencyId: string, rolloutId: string
 }
 
 /** One that is as the change would make it is answered as it is. @throws RequestError NOT_FOUND, STATE_CONFLICT */
-function change({ tenantDb }: ApiServices, agencyId: string, id: string, guard: RolloutGuard, to: RolloutChange): Promise<RolloutRecord> {
+function change({ tenantDb, clock }: ApiServices, agencyId: string, id: string, guard: RolloutGuard, to: RolloutChange): Promise<RolloutRecord> {
   return tenantDb.withAgency(agencyId, async (db) => {
-    await changeRollout(db, agencyId, id, guard, to);
+    await changeRollout(db, agencyId, id, guard, to, clock.now());
     const rollout = await findRollout(db, agencyId, id);
     if (rollout === undefined) throw notFound("rollout");
     if (rollout.status !== to.status || (to.phase !== undefined && rollout.phase !== to.phase)) throw new RequestError("STATE_CONFLICT", { detail: `The rollout is ${rollout.status}, in the phase ${rollout.phase}.` });

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { claimRollouts } from "@fluxo/prisma/repositories/template-rollouts";
+import { claimTurns } from "@fluxo/prisma/operations/turns";
 import { createLogger } from "@fluxo/runtime/logger";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { RolloutWorker } from "../../../templates/rollout-worker.ts";
+import type { OperationWorker } from "../../../operations/operation-worker.ts";
+import { workerOf } from "../../../operations/testing/workers.ts";
+import { Rollouts, type RolloutPorts } from "../../../templates/rollouts.ts";
+import { manualGraph } from "../../testing/graphs.ts";
 import { PLANS, startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 import { claim, settle } from "../../testing/journey.ts";
 import { createTemplate, greetingVersion, installed } from "../../testing/templates.ts";
@@ -25,8 +28,8 @@ afterEach(async () => {
 });
 
 const logger = createLogger({ service: "test", level: "fatal" });
-const createWorker = (rest: Partial<ConstructorParameters<typeof RolloutWorker>[0]> = {}): RolloutWorker =>
-  new RolloutWorker({ system: api.system, tenantDb: api.tenantDb, owner: uuidV7.next(), clock, ids: uuidV7, randomBytes, box: api.box, logger, observeMs: 0, ...rest });
+const createWorker = (rest: Partial<RolloutPorts> = {}): OperationWorker =>
+  workerOf(new Rollouts({ tenantDb: api.tenantDb, clock, ids: uuidV7, randomBytes, box: api.box, logger, observeMs: 0, ...rest }), api.system);
 
 let names = 0;
 async function createTenants(count: number, planId?: string): Promise<TestTenant[]> {
@@ -175,7 +178,7 @@ test("several workers share a rollout, each tenant once; one that dies leaves no
   await agency.client.post(`/v1/templates/${templateId}/versions`, greetingVersion("Good day"));
   const id = await start(templateId, {});
   // A worker that took the lease and died: nobody else works until it runs out.
-  expect(await claimRollouts(api.system, "dead", 300, 10)).toHaveLength(1);
+  expect(await claimTurns(api.system, "rollout", "dead", 300, 10)).toHaveLength(1);
   expect(await createWorker().tick()).toBe(0);
   await expect.poll(async () => createWorker({ batchMax: 2 }).tick(), { timeout: 5_000 }).toBe(2);
   expect((await agency.client.post(`/v1/rollouts/${id}/pause`)).at("status")).toBe("PAUSED");
@@ -188,6 +191,53 @@ test("several workers share a rollout, each tenant once; one that dies leaves no
     const { workflowId } = (await items(id)).find((item) => item.tenantId === tenant.id) ?? {};
     expect((await tenant.client.get(`/v1/workflows/${workflowId}/versions`)).at("data")).toHaveLength(2);
   }
+});
+
+test("a tenant with which Fluxo fails is tried three times, whoever tries, and is marked then; the others go on", async () => {
+  const templateId = await createTemplate(agency, greetingVersion());
+  const [broken, whole] = await createTenants(2);
+  if (broken === undefined || whole === undefined) throw new Error("no tenants");
+  for (const tenant of [broken, whole]) await installed(agency, templateId, tenant, { shop: "Shop" });
+  await agency.client.post(`/v1/templates/${templateId}/versions`, greetingVersion("Good day"));
+  const id = await start(templateId, {});
+  await api.owner.query(`CREATE FUNCTION break_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.tenant_id = '${broken.id}' THEN RAISE EXCEPTION 'no' USING ERRCODE = '58000'; END IF; RETURN NEW; END $$`);
+  await api.owner.query("CREATE TRIGGER break_one BEFORE INSERT ON workflow_versions FOR EACH ROW EXECUTE FUNCTION break_one()");
+  try {
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      expect(await read(id)).toMatchObject({ status: "RUNNING", tenants: { PENDING: attempt === 1 ? 2 : 1 } });
+      await createWorker().tick();
+      expect(await createWorker().tick()).toBe(0);
+      await api.owner.query("UPDATE template_rollouts SET next_at = next_at - interval '1 minute' WHERE id = $1", [id]);
+    }
+  } finally {
+    await api.owner.query("DROP TRIGGER break_one ON workflow_versions; DROP FUNCTION break_one");
+  }
+  expect(await read(id)).toMatchObject({ status: "DONE", tenants: { DONE: 1, FAILED: 1 } });
+  expect((await items(id)).find(({ tenantId }) => tenantId === broken.id)).toMatchObject({ status: "FAILED", code: "INTERNAL" });
+});
+
+test("a tenant whose plan has no room for another active workflow says so, the others go on, and with room it gets the version", async () => {
+  const templateId = await createTemplate(agency, greetingVersion());
+  const planId = (await agency.client.post("/v1/plans", { code: "ONE_WORKFLOW", name: "One workflow", activeWorkflowsMax: 1 })).text("id");
+  const [[full], [free]] = [await createTenants(1, planId), await createTenants(1)];
+  if (full === undefined || free === undefined) throw new Error("no tenants");
+  const own = (await full.client.post("/v1/workflows", { name: "Own", graph: manualGraph })).text("id");
+  expect((await full.client.post(`/v1/workflows/${own}/publish`)).status).toBe(201);
+  const refused = await agency.client.post(`/v1/templates/${templateId}/installations`, { tenantId: full.id, parameters: { shop: "Shop" } });
+  expect([refused.status, refused.at("code")]).toEqual([409, "TOO_MANY_WORKFLOWS"]);
+  expect((await full.client.get("/v1/workflows")).at("data")).toHaveLength(1);
+
+  const rollOut = async (): Promise<Map<string, unknown>> => {
+    const id = await start(templateId, { tenantIds: [full.id, free.id], parameters: { shop: "Shop" } });
+    await createWorker().tick();
+    expect(await read(id)).toMatchObject({ status: "DONE" });
+    return new Map((await items(id)).map(({ tenantId, status, code }) => [tenantId, [status, code]]));
+  };
+  const first = await rollOut();
+  expect([first.get(full.id), first.get(free.id)]).toEqual([["BLOCKED", "TOO_MANY_WORKFLOWS"], ["DONE", null]]);
+  expect((await agency.client.patch(`/v1/plans/${planId}`, { activeWorkflowsMax: 2 })).status).toBe(200);
+  expect((await rollOut()).get(full.id)).toEqual(["DONE", null]);
+  expect((await agency.client.get(`/v1/tenants/${full.id}/entitlements`)).body).toMatchObject({ activeWorkflows: 2, blockedWorkflows: 0 });
 });
 
 test("an agency rolls out to its own tenants only, and names no canaries from outside", async () => {

@@ -5,7 +5,9 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { manualGraph } from "../../testing/graphs.ts";
-import { BackfillWorker } from "../../../operations/backfill-worker.ts";
+import { backfills as backfillsOf } from "../../../operations/backfills.ts";
+import type { OperationWorker } from "../../../operations/operation-worker.ts";
+import { workerOf } from "../../../operations/testing/workers.ts";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 
 const MINUTE_MS = 60_000;
@@ -24,9 +26,9 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 /** As the relay's process works on them. */
-let backfills: BackfillWorker;
+let backfills: OperationWorker;
 beforeAll(() => {
-  backfills = new BackfillWorker({ system: api.system, app: api.pool, tenantDb: api.tenantDb, owner: "test", clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) });
+  backfills = workerOf(backfillsOf({ app: api.pool, tenantDb: api.tenantDb, clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) }), api.system);
 });
 
 /** Turns of backfills until one has a status. */

@@ -1,16 +1,18 @@
 import { randomUUID } from "node:crypto";
+import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
 import { createPool } from "@fluxo/prisma/database/pool";
-import { claimBulkOperations, createBulkOperation, workBulkOperation, type BulkCreated, type BulkRequest } from "@fluxo/prisma/executions/bulk";
+import { createBulkOperation, type BulkCreated, type BulkRequest } from "@fluxo/prisma/executions/bulk";
 import { claimExecutions } from "@fluxo/prisma/executions/claim";
 import { settleExecutions, type Settlement } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
-import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { BulkWorker } from "./bulk-worker.ts";
+import { bulkOperations } from "./bulk-operations.ts";
+import type { OperationWorker } from "./operation-worker.ts";
+import { workerOf } from "./testing/workers.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const FAILED: Settlement = { status: "FAILED", output: {}, error: { code: "NODE_INTERNAL", message: "Failed.", stack: null, nodeId: "start" } };
@@ -36,7 +38,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-const createWorker = (rest: Partial<ConstructorParameters<typeof BulkWorker>[0]> = {}): BulkWorker => new BulkWorker({ system, app, owner: `worker-${randomUUID()}`, clock: systemClock, ids: uuidV7, logger, ...rest });
+const told: CancelMessage[] = [];
+const publishCancel = (message: CancelMessage): Promise<void> => Promise.resolve(void told.push(message));
+const createWorker = ({ batchMax = 50, roundMax = 20 } = {}): OperationWorker => workerOf(bulkOperations({ app, ids: uuidV7, logger, batchMax }), system, { roundMax, publishCancel });
 
 function create(workflow: SeededWorkflow, rest: Partial<BulkRequest> & Pick<BulkRequest, "kind">): Promise<BulkCreated> {
   return createBulkOperation(app, {
@@ -72,7 +76,7 @@ async function countReruns(tenantId: string): Promise<{ reruns: number; original
   return rows[0];
 }
 
-test("cancels by filter what has not ended, tells why it leaves alone what ended meanwhile, and ends", async () => {
+test("cancels by filter what has not ended and tells the workers, tells why it leaves alone what ended meanwhile, and ends", async () => {
   const workflow = await seedWorkflow(owner, GRAPH);
   const ids = await queueExecutions(app, workflow, Array.from({ length: 10 }, () => ({})));
   await settleAs(workflow, ids.slice(0, 2), { status: "SUCCESS", output: {} });
@@ -83,6 +87,7 @@ test("cancels by filter what has not ended, tells why it leaves alone what ended
   const late = await queueExecutions(app, workflow, [{}]);
   await pass(10_000);
   await createWorker().tick();
+  expect(told.toSorted((left, right) => (left.executionId < right.executionId ? -1 : 1))).toEqual(ids.slice(2, 4).map((executionId) => ({ version: 1, tenantId: workflow.tenantId, executionId })));
   expect(await operation(id)).toMatchObject({ status: "DONE", matched: 8, done: 7, skipped: 1, failed: 0, codes: { STATE_CONFLICT: 1 } });
   const { rows } = await owner.query("SELECT id, status, cancel_requested_at IS NOT NULL AS asked FROM executions WHERE tenant_id = $1 ORDER BY queued_at, id", [workflow.tenantId]);
   const statusOf = new Map(rows.map((row) => [row.id, [row.status, row.asked]]));
@@ -105,36 +110,6 @@ test("reruns each execution of the set once, by several workers at once", async 
   expect(await countReruns(workflow.tenantId)).toEqual({ reruns: 40, originals: 40 });
   const { rows } = await owner.query("SELECT count(*)::int AS n FROM bulk_operation_items i JOIN executions e ON e.id = i.result_id AND e.rerun_of = i.execution_id WHERE operation_id = $1", [id]);
   expect(rows[0].n).toBe(40);
-});
-
-test("a worker that dies in the middle of a turn leaves nothing half done; a late one is fenced", async () => {
-  const workflow = await seedWorkflow(owner, GRAPH);
-  const ids = await queueExecutions(app, workflow, Array.from({ length: 6 }, () => ({})));
-  await settleAs(workflow, ids, FAILED);
-  const id = await idOf(create(workflow, { kind: "rerun" }));
-  await pass(10_000);
-  const [dying] = await claimBulkOperations(system, "dying", 30_000, 10);
-  if (dying === undefined) throw new Error("nothing was claimed");
-  // The connection is cut while the turn's transaction is open: what it did goes with it.
-  const client = new pg.Client({ connectionString: database.appUrl });
-  const cut = new Promise((resolve) => client.on("error", resolve));
-  await client.connect();
-  await client.query("BEGIN");
-  await client.query("SELECT * FROM fluxo_bulk_step($1, $2, 'dying', $3, $4)", [dying.tenantId, dying.id, dying.epoch, Array.from({ length: 8 }, () => uuidV7.next())]);
-  const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
-  await owner.query("SELECT pg_terminate_backend($1)", [rows[0].pid]);
-  await cut;
-  await expect.poll(async () => (await operation(id)).done).toBe(0);
-  expect(await countReruns(workflow.tenantId)).toEqual({ reruns: 0, originals: 0 });
-  // Its lease still holds, so nobody else works on it; when it is over, another one does.
-  expect(await createWorker().tick()).toBe(0);
-  await pass(60_000);
-  const [next] = await claimBulkOperations(system, "next", 30_000, 10);
-  expect(next?.epoch).toBe(dying.epoch + 1);
-  const newIds = Array.from({ length: 100 }, () => uuidV7.next());
-  expect(await workBulkOperation(app, "dying", dying, newIds)).toBeUndefined();
-  if (next !== undefined) expect(await workBulkOperation(app, "next", next, newIds)).toEqual({ worked: 6, isFinished: true });
-  expect(await countReruns(workflow.tenantId)).toEqual({ reruns: 6, originals: 6 });
 });
 
 test("keeps its pace: what was not used is saved up for a second, and skipped items use none", async () => {
@@ -161,7 +136,7 @@ test("one tenant's flood does not starve another: each tenant has its turn in a 
   const floods = await Promise.all(Array.from({ length: 5 }, () => idOf(create(loud, { kind: "rerun" }))));
   const small = await idOf(create(quiet, { kind: "rerun" }));
   await pass(10_000);
-  const worker = createWorker({ batchMax: 4, operationsMax: 2 });
+  const worker = createWorker({ batchMax: 4, roundMax: 2 });
   await worker.tick();
   expect(await operation(small)).toMatchObject({ status: "DONE", done: 1 });
   for (let round = 0; round < 4; round += 1) await worker.tick();
