@@ -41,8 +41,9 @@ BEGIN
   PERFORM set_config('app.tenant_id', p_tenant::text, true);
   SELECT used, drain_at INTO v_used, v_drain_at FROM concurrency_slots WHERE tenant_id = p_tenant FOR UPDATE;
   IF NOT FOUND THEN
-    INSERT INTO concurrency_slots (tenant_id) VALUES (p_tenant) ON CONFLICT DO NOTHING;
+    INSERT INTO concurrency_slots (tenant_id) SELECT t.id FROM tenants t WHERE t.id = p_tenant AND t.status <> 'OFFBOARDING' ON CONFLICT DO NOTHING;
     SELECT used INTO v_used FROM concurrency_slots WHERE tenant_id = p_tenant FOR UPDATE;
+    v_used := coalesce(v_used, 0);
   END IF;
   PERFORM 1 FROM executions e WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
   v_now := clock_timestamp();

@@ -118,6 +118,7 @@ BEGIN
     WITH held AS (
       SELECT s.trigger_id FROM jsonb_to_recordset(v_rows) AS r("triggerId" uuid, "epoch" int)
       JOIN trigger_states s ON s.tenant_id = v_tenant AND s.trigger_id = r."triggerId"
+      JOIN tenants te ON te.id = v_tenant AND te.status <> 'OFFBOARDING'
       WHERE s.lease_epoch = r."epoch" AND s.lease_owner = p_owner AND s.lease_until > clock_timestamp()
       ORDER BY s.trigger_id FOR UPDATE OF s
     )

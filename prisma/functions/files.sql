@@ -63,7 +63,8 @@ CREATE OR REPLACE FUNCTION fluxo_meter_gone_files() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 BEGIN
   INSERT INTO usage_events (tenant_id, txid, occurred_at, storage_bytes)
-  SELECT g.tenant_id, txid_current(), now(), -sum(g.bytes) FROM gone g JOIN tenants t ON t.id = g.tenant_id WHERE g.execution_id IS NOT NULL GROUP BY g.tenant_id HAVING sum(g.bytes) > 0;
+  SELECT g.tenant_id, txid_current(), now(), -sum(g.bytes) FROM gone g JOIN tenants t ON t.id = g.tenant_id
+  WHERE g.execution_id IS NOT NULL AND NOT EXISTS (SELECT FROM off_boardings o WHERE o.subject_id = g.tenant_id AND o.status = 'ERASING') GROUP BY g.tenant_id HAVING sum(g.bytes) > 0;
   RETURN NULL;
 END $$;
 ALTER FUNCTION fluxo_meter_gone_files() OWNER TO fluxo_system;

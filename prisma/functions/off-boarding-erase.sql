@@ -11,7 +11,9 @@ ALTER FUNCTION fluxo_erase_rows(text, uuid) OWNER TO fluxo_eraser;
 REVOKE ALL ON FUNCTION fluxo_erase_rows(text, uuid) FROM PUBLIC;
 
 -- fluxo_erase_step(agency, id, epoch, limit): one portion of an erasure, in one transaction with its count.
--- First of all the tenant's data keys are overwritten: from then on no secret can be opened, whatever else happens. Then table by table, so many rows at a time.
+-- Before anything is touched, each table is found to hold no row that is not in the archive (a turn of its own per table). One that does makes the archive incomplete: it is discarded, and the
+-- off-boarding stops and archives anew; the agency has to take that one.
+-- Then the tenant's data keys are overwritten: from then on no secret can be opened, whatever else happens. Then table by table, so many rows at a time.
 -- Out: `worked` rows of `table_name` are gone; table_name null when every table is empty: fluxo_erase_finish is next.
 -- @raises FX012 naming tables that nobody covered: nothing is deleted then
 CREATE OR REPLACE FUNCTION fluxo_erase_step(p_agency uuid, p_id uuid, p_epoch int, p_limit int)
@@ -28,6 +30,29 @@ BEGIN
   SELECT string_agg(k.table_name, ', ') INTO v_missing FROM fluxo_tenant_tables() k WHERE NOT k.is_covered;
   IF v_missing IS NOT NULL THEN
     RAISE EXCEPTION 'tables that the eraser does not cover: %', v_missing USING ERRCODE = 'FX012';
+  END IF;
+  IF EXISTS (SELECT FROM off_boardings o WHERE o.agency_id = p_agency AND o.id = p_id AND o.keys_destroyed_at IS NULL) THEN
+    SELECT k.table_name AS name, coalesce(o.rows_archived, 0) AS rows_archived INTO t
+    FROM fluxo_tenant_tables() k LEFT JOIN off_boarding_tables o ON o.agency_id = p_agency AND o.off_boarding_id = p_id AND o.table_name = k.table_name
+    WHERE k.kept_because IS NULL AND fluxo_left_out(k.table_name) IS NULL AND o.is_verified IS NOT TRUE ORDER BY k.place LIMIT 1;
+    IF FOUND THEN
+      -- Whoever writes a row for the tenant holds a key share of this one until its commit.
+      PERFORM 1 FROM tenants x WHERE x.id = v_tenant FOR UPDATE;
+      IF fluxo_erase_rows(t.name, v_tenant) > t.rows_archived THEN
+        DELETE FROM archive_parts a WHERE a.agency_id = p_agency AND a.off_boarding_id = p_id;
+        DELETE FROM off_boarding_tables o WHERE o.agency_id = p_agency AND o.off_boarding_id = p_id;
+        UPDATE off_boardings o
+        SET status = 'STOPPING', archives_discarded = o.archives_discarded + 1, older_transactions = NULL, archive_ready_at = NULL, archive_sha256 = NULL, archive_bytes = NULL,
+            acknowledged_at = NULL, acknowledged_by_kind = NULL, acknowledged_by = NULL, erase_requested_at = NULL, erase_requested_by_kind = NULL, erase_requested_by = NULL
+        WHERE o.agency_id = p_agency AND o.id = p_id;
+      ELSE
+        INSERT INTO off_boarding_tables (agency_id, off_boarding_id, table_name, position, is_archived, is_verified)
+        SELECT p_agency, p_id, k.table_name, k.place, true, true FROM fluxo_tenant_tables() k WHERE k.table_name = t.name
+        ON CONFLICT (agency_id, off_boarding_id, table_name) DO UPDATE SET is_verified = true;
+      END IF;
+      RETURN QUERY SELECT t.name, 0;
+      RETURN;
+    END IF;
   END IF;
   UPDATE off_boardings o SET keys_destroyed_at = clock_timestamp() WHERE o.agency_id = p_agency AND o.id = p_id AND o.keys_destroyed_at IS NULL;
   IF FOUND THEN

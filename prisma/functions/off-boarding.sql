@@ -131,7 +131,7 @@ BEGIN
   GRANT SELECT, UPDATE (error_tenant_id, error_workflow_id) ON agencies TO fluxo_eraser;
 END $$;
 
--- fluxo_off_boarding_stop(agency, id, epoch, tenant, limit): ends what runs for its tenant: bulk operations and dry reruns at once, executions by fluxo_cancel, so many in one turn.
+-- fluxo_off_boarding_stop(agency, id, epoch, tenant, limit): ends what runs for its tenant: bulk operations, dry reruns and the watch of sources at once, executions by fluxo_cancel, so many in one turn.
 -- Out: how many executions still run, and those of them whose workers have to hear of it. Under the tenant's own scope. @raises as fluxo_operation_hold
 CREATE OR REPLACE FUNCTION fluxo_off_boarding_stop(p_agency uuid, p_id uuid, p_epoch int, p_tenant uuid, p_limit int)
 RETURNS TABLE (left_over int, running uuid[])
@@ -146,6 +146,9 @@ BEGIN
   UPDATE bulk_operations SET status = 'ABORTED', completed_at = clock_timestamp() WHERE tenant_id = p_tenant AND status IN ('RUNNING', 'PAUSED');
   UPDATE dry_reruns SET status = 'FAILED', error_code = 'TENANT_OFFBOARDING', error_message = 'The tenant is being off-boarded.', completed_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL
   WHERE tenant_id = p_tenant AND completed_at IS NULL;
+  -- Whoever dispatches for it loses the lease. Positions stay: an off-boarding can be given up.
+  UPDATE trigger_states s SET lease_epoch = s.lease_epoch + 1, lease_owner = NULL, lease_until = NULL, next_due_at = NULL, claimable_at = NULL
+  WHERE s.tenant_id = p_tenant AND (s.claimable_at IS NOT NULL OR s.lease_owner IS NOT NULL);
   FOR v_id IN SELECT id FROM executions WHERE tenant_id = p_tenant AND status IN ('QUEUED', 'WAITING', 'RUNNING') AND (status <> 'RUNNING' OR cancel_requested_at IS NULL) ORDER BY id LIMIT p_limit LOOP
     SELECT * INTO r FROM fluxo_cancel(p_tenant, v_id);
     IF r.is_requested THEN
@@ -174,31 +177,6 @@ BEGIN
 END $$;
 ALTER FUNCTION fluxo_off_boarding_hold(uuid, uuid, int, text) OWNER TO fluxo_eraser;
 REVOKE ALL ON FUNCTION fluxo_off_boarding_hold(uuid, uuid, int, text) FROM PUBLIC;
-
--- fluxo_archive_begin(agency, id, epoch, grace): after everything stopped: lists the tables and begins the archive. Out: false before the grace is over: a
--- transaction that saw the tenant active may be about to commit. @raises FX012 naming tables that nobody covered
-CREATE OR REPLACE FUNCTION fluxo_archive_begin(p_agency uuid, p_id uuid, p_epoch int, p_grace_ms int) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-DECLARE
-  v_missing text;
-BEGIN
-  PERFORM fluxo_off_boarding_hold(p_agency, p_id, p_epoch, 'STOPPING');
-  IF EXISTS (SELECT FROM off_boardings o WHERE o.agency_id = p_agency AND o.id = p_id AND o.requested_at > clock_timestamp() - make_interval(secs => p_grace_ms / 1000.0)) THEN
-    RETURN false;
-  END IF;
-  SELECT string_agg(t.table_name, ', ') INTO v_missing FROM fluxo_tenant_tables() t WHERE NOT t.is_covered;
-  IF v_missing IS NOT NULL THEN
-    RAISE EXCEPTION 'tables that the eraser does not cover: %', v_missing USING ERRCODE = 'FX012';
-  END IF;
-  INSERT INTO off_boarding_tables (agency_id, off_boarding_id, table_name, position, note, is_archived)
-  SELECT p_agency, p_id, t.table_name, t.place, coalesce(t.kept_because, fluxo_left_out(t.table_name)), fluxo_left_out(t.table_name) IS NOT NULL FROM fluxo_tenant_tables() t
-  ON CONFLICT DO NOTHING;
-  UPDATE off_boardings SET status = 'EXPORTING' WHERE agency_id = p_agency AND id = p_id;
-  RETURN true;
-END $$;
-ALTER FUNCTION fluxo_archive_begin(uuid, uuid, int, int) OWNER TO fluxo_eraser;
-REVOKE ALL ON FUNCTION fluxo_archive_begin(uuid, uuid, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_archive_begin(uuid, uuid, int, int) TO fluxo_system;
 
 -- fluxo_archive_read(agency, id, epoch, bytes): the next rows for the archive, each as JSON, of one table: about so many bytes, one row at least.
 -- Out: table_name null when every table is archived; else the lines, the key of the last one, and whether that was the table's last.

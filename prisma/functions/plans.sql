@@ -53,7 +53,7 @@ DECLARE
   v_tenant uuid;
   v_count int := 0;
 BEGIN
-  FOR v_tenant IN SELECT t.id FROM tenants t WHERE t.plan_id = p_plan AND t.agency_id = current_agency_id() ORDER BY t.id LOOP
+  FOR v_tenant IN SELECT t.id FROM tenants t WHERE t.plan_id = p_plan AND t.agency_id = current_agency_id() AND t.status <> 'OFFBOARDING' ORDER BY t.id LOOP
     PERFORM fluxo_apply_plan(v_tenant);
     v_count := v_count + 1;
   END LOOP;

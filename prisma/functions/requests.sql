@@ -2,7 +2,7 @@
 
 -- fluxo_request(context, actor, resource, claim): names the context of the audit log, waits for other requests about the same resource, and claims the idempotency key.
 -- In:   resource: what requests take turns about; null for none. claim: {subjectId, operation, key, fingerprint}; null for none.
--- Out:  NEW: go on. REPEATED: the answer that the key has. REUSED: the key belongs to another request.
+-- Out:  NEW: go on. REPEATED: the answer that the key has. REUSED: the key belongs to another request. OFFBOARDING: the tenant of the context can be read only; who looked at it before may have been too early.
 -- Who waits longer than 10 s gets lock_not_available. Of two requests with one key, the second waits for the first: it repeats its answer, or is the first when that one is undone.
 CREATE OR REPLACE FUNCTION fluxo_request(p_context jsonb, p_actor text, p_resource text, p_claim jsonb)
 RETURNS TABLE (outcome text, sealed_answer bytea)
@@ -14,6 +14,13 @@ BEGIN
   PERFORM set_config('app.audit', p_context::text, true), set_config('app.actor_id', p_actor, true);
   IF p_resource IS NOT NULL THEN
     PERFORM pg_advisory_xact_lock(hashtextextended(p_resource, 0));
+  END IF;
+  IF p_context ->> 'tenantId' IS NOT NULL THEN
+    PERFORM set_config('app.tenant_id', p_context ->> 'tenantId', true);
+    IF EXISTS (SELECT FROM tenants t WHERE t.id = (p_context ->> 'tenantId')::uuid AND t.status = 'OFFBOARDING') THEN
+      RETURN QUERY SELECT 'OFFBOARDING', NULL::bytea;
+      RETURN;
+    END IF;
   END IF;
   IF p_claim IS NOT NULL THEN
     INSERT INTO idempotent_answers AS a (actor_id, subject_id, operation, key, fingerprint, expires_at)

@@ -75,7 +75,7 @@ BEGIN
   SELECT o.execution_id, o.fingerprint INTO v_known FROM occurrences o
   WHERE o.tenant_id = p_tenant AND o.trigger_id = v_from.trigger_id AND o.occurrence_key = v_given."occurrenceKey";
   IF NOT FOUND THEN
-    SELECT w.archived_at, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class, p.payload_bytes_max, t.is_enabled, t.node_id INTO v_target
+    SELECT te.status AS tenant_status, w.archived_at, w.published_version_id, w.queued_ttl_seconds, p.concurrency_class, p.payload_bytes_max, t.is_enabled, t.node_id INTO v_target
     FROM workflows w JOIN triggers t ON t.tenant_id = p_tenant AND t.id = v_from.trigger_id JOIN tenants te ON te.id = p_tenant JOIN plans p ON p.id = te.plan_id
     WHERE w.tenant_id = p_tenant AND w.id = v_from.workflow_id;
     code := 'STATE_CONFLICT';
@@ -86,6 +86,9 @@ BEGIN
     ELSIF v_given."inputBytes" > v_target.payload_bytes_max THEN
       code := 'PAYLOAD_TOO_LARGE';
       message := format('The input has %s bytes; the plan allows %s.', v_given."inputBytes", v_target.payload_bytes_max);
+    ELSIF v_target.tenant_status = 'OFFBOARDING' THEN
+      code := 'TENANT_OFFBOARDING';
+      message := 'The tenant is being off-boarded: it can be read only.';
     ELSIF v_target.archived_at IS NOT NULL THEN
       code := 'WORKFLOW_ARCHIVED';
       message := 'The workflow is archived or deleted: nothing of it can start.';

@@ -8,6 +8,7 @@ import { brokenUniqueIndex } from "@fluxo/prisma/repositories/constraint";
 import { findInstallation } from "@fluxo/prisma/repositories/template-installations";
 import { holdTurn, type OperationTurn } from "@fluxo/prisma/operations/turns";
 import { endItem, type RolloutItemEnd, type RolloutItemRecord, type RolloutRecord } from "@fluxo/prisma/repositories/template-rollouts";
+import { assertNotOffBoarding } from "@fluxo/prisma/repositories/tenants";
 import { updateWorkflow } from "@fluxo/prisma/repositories/workflows";
 import { z } from "zod";
 import type { PublishPorts } from "../publishing/ports.ts";
@@ -46,6 +47,7 @@ export async function workItem(task: ItemTask, ports: ItemPorts): Promise<Rollou
   try {
     return await ports.tenantDb.withTenant(tenantId, async (db) => {
       await holdTurn(db, task.turn);
+      await assertNotOffBoarding(db, tenantId);
       const end = task.rollout.kind === "rollback" ? await takeBack(db, task, ports) : await bring(db, task, ports);
       await endItem(db, tenantId, task.rollout.id, end, ports.clock.now());
       return end.status;

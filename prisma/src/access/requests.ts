@@ -33,8 +33,8 @@ export interface RequestFrame {
   readonly claim: KeyClaim | undefined;
 }
 
-/** `NEW`: nobody answered it yet. `REPEATED`: the sealed answer that it got. `REUSED`: its key belongs to another request. */
-export type BegunRequest = { readonly outcome: "NEW" | "REUSED" } | { readonly outcome: "REPEATED"; readonly sealedAnswer: Buffer };
+/** `NEW`: nobody answered it yet. `REPEATED`: the sealed answer that it got. `REUSED`: its key belongs to another request. `OFFBOARDING`: its tenant can be read only. */
+export type BegunRequest = { readonly outcome: "NEW" | "REUSED" | "OFFBOARDING" } | { readonly outcome: "REPEATED"; readonly sealedAnswer: Buffer };
 
 /** SQLSTATE of a wait that took too long. */
 const LOCK_NOT_AVAILABLE = "55P03";

@@ -34,12 +34,12 @@ export interface RerunRequest {
 export type RerunResult =
   | { readonly outcome: "accepted" | "duplicate" | "conflict"; readonly executionId: string }
   | { readonly outcome: "notFound" }
-  | { readonly outcome: "refused"; readonly code: "STATE_CONFLICT" | "WORKFLOW_NOT_PUBLISHED" | "WORKFLOW_ARCHIVED" | "PAYLOAD_TOO_LARGE"; readonly message: string };
+  | { readonly outcome: "refused"; readonly code: "STATE_CONFLICT" | "WORKFLOW_NOT_PUBLISHED" | "WORKFLOW_ARCHIVED" | "TENANT_OFFBOARDING" | "PAYLOAD_TOO_LARGE"; readonly message: string };
 
 interface RerunRow {
   outcome: RerunResult["outcome"];
   execution_id: string;
-  code: "STATE_CONFLICT" | "WORKFLOW_NOT_PUBLISHED" | "WORKFLOW_ARCHIVED";
+  code: "STATE_CONFLICT" | "WORKFLOW_NOT_PUBLISHED" | "WORKFLOW_ARCHIVED" | "TENANT_OFFBOARDING";
   message: string;
 }
 

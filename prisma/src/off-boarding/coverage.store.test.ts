@@ -54,3 +54,12 @@ test("every table with rows of tenants refers to its tenant, directly or by what
   // The audit log outlives what it tells of; kept answers go after a day; a foreign key of usage would lock rows of others on the hot path.
   expect(rows.map(({ name }) => name)).toEqual(["audit_entries", "idempotent_answers", "usage_events"]);
 });
+
+test("every table with rows of tenants takes none of one that is off-boarded, or says why that needs no guard", async () => {
+  const { rows } = await owner.query<{ name: string; reason: string | null; is_guarded: boolean }>(
+    `SELECT t.table_name AS name, fluxo_written_otherwise(t.table_name) AS reason, EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.table_name::regclass AND g.tgname = 'off_boarding_guard' AND g.tgenabled = 'O') AS is_guarded
+     FROM fluxo_tenant_tables() t ORDER BY 1`,
+  );
+  expect(rows.filter(({ reason, is_guarded: isGuarded }) => (reason === null) !== isGuarded)).toEqual([]);
+  expect(rows.filter(({ is_guarded: isGuarded }) => isGuarded).map(({ name }) => name)).toEqual(expect.arrayContaining(["workflows", "workflow_versions", "triggers", "credentials", "api_keys", "parked_items", "template_installations"]));
+});

@@ -6,6 +6,10 @@ import { pageOfRows, type Page } from "../repositories/page.ts";
 export const OFF_BOARDING_STATUSES = ["STOPPING", "EXPORTING", "READY", "ACKNOWLEDGED", "ERASING", "ERASED", "ABORTED"] as const;
 export type OffBoardingStatus = (typeof OFF_BOARDING_STATUSES)[number];
 
+/** What an archive waits for: executions that have not ended, transactions that began before the off-boarding, usage that is not in the sums. */
+export const WAIT_REASONS = ["EXECUTIONS", "TRANSACTIONS", "USAGE"] as const;
+type WaitReason = (typeof WAIT_REASONS)[number];
+
 /** Who asked for something. */
 export interface Doer {
   readonly kind: string;
@@ -18,6 +22,10 @@ export interface OffBoardingRecord {
   readonly status: OffBoardingStatus;
   readonly requestedAt: Date;
   readonly requestedBy: Doer;
+  /** What the archive waits for; null when it waits for nothing. */
+  readonly waitsFor: { readonly what: WaitReason; readonly count: number; readonly since: Date } | null;
+  /** Archives that were given up because rows were found that were not in them. */
+  readonly archivesDiscarded: number;
   readonly archive: { readonly readyAt: Date; readonly sha256: string; readonly bytes: number } | null;
   readonly acknowledgement: { readonly at: Date; readonly by: Doer } | null;
   readonly erasure: { readonly requestedAt: Date; readonly requestedBy: Doer; readonly keysDestroyedAt: Date | null; readonly redisKeysDeleted: number | null; readonly externalIdHash: string | null } | null;
@@ -41,7 +49,7 @@ function doer(kind: string | null, id: string | null): Doer {
 }
 
 function toRecord(row: Row): OffBoardingRecord {
-  const { archiveReadyAt, archiveSha256, archiveBytes, acknowledgedAt, eraseRequestedAt } = row;
+  const { waitsFor, waitsCount, waitsSince, archiveReadyAt, archiveSha256, archiveBytes, acknowledgedAt, eraseRequestedAt } = row;
   return {
     id: row.id,
     tenantId: row.subjectId,
@@ -49,6 +57,9 @@ function toRecord(row: Row): OffBoardingRecord {
     status: row.status as OffBoardingStatus,
     requestedAt: row.requestedAt,
     requestedBy: doer(row.requestedByKind, row.requestedBy),
+    // A check constraint keeps the reason to the known ones.
+    waitsFor: row.status !== "STOPPING" || waitsFor === null || waitsCount === null || waitsSince === null ? null : { what: waitsFor as WaitReason, count: waitsCount, since: waitsSince },
+    archivesDiscarded: row.archivesDiscarded,
     archive: archiveReadyAt === null || archiveSha256 === null || archiveBytes === null ? null : { readyAt: archiveReadyAt, sha256: archiveSha256, bytes: Number(archiveBytes) },
     acknowledgement: acknowledgedAt === null ? null : { at: acknowledgedAt, by: doer(row.acknowledgedByKind, row.acknowledgedBy) },
     erasure:

@@ -29,9 +29,9 @@ export async function stopTenant(db: pg.Pool, { scopeId, id, epoch }: OperationT
   return { leftOver: row.left_over, running: row.running };
 }
 
-/** Lists the tables and begins the archive. @param db fluxo_system @param graceMs since the off-boarding was asked for @returns false before that @throws Error naming tables that the eraser does not cover */
-export async function beginArchive(db: pg.Pool, { scopeId, id, epoch }: OperationTurn, graceMs: number): Promise<boolean> {
-  const { rows } = await db.query<{ begun: boolean }>("SELECT fluxo_archive_begin($1, $2, $3, $4) AS begun", [scopeId, id, epoch, graceMs]);
+/** Begins the archive, when nothing has to be waited for any more; what is waited for is told by the off-boarding. @param db fluxo_system @returns whether it was begun @throws Error naming tables that the eraser does not cover */
+export async function beginArchive(db: pg.Pool, { scopeId, id, epoch }: OperationTurn): Promise<boolean> {
+  const { rows } = await db.query<{ begun: boolean }>("SELECT fluxo_archive_begin($1, $2, $3) AS begun", [scopeId, id, epoch]);
   return rows[0]?.begun === true;
 }
 

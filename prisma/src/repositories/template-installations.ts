@@ -134,9 +134,9 @@ export async function countInstallations(db: ScopedDb, agencyId: string, templat
   return rows.map(({ versionNumber, _count }) => ({ number: versionNumber, tenants: _count }));
 }
 
-/** The tenants that have a template, all of them. @param db of the agency @param exceptVersionId leave out those that have this version */
+/** The tenants that have a template, all but those that are being off-boarded. @param db of the agency @param exceptVersionId leave out those that have this version */
 export async function findInstalledTenants(db: ScopedDb, agencyId: string, templateId: string, exceptVersionId: string): Promise<string[]> {
-  const rows = await db.templateInstallation.findMany({ where: { agencyId, templateId, versionId: { not: exceptVersionId } }, select: { tenantId: true }, orderBy: { tenantId: "asc" } });
+  const rows = await db.templateInstallation.findMany({ where: { agencyId, templateId, versionId: { not: exceptVersionId }, tenant: { status: { not: "OFFBOARDING" } } }, select: { tenantId: true }, orderBy: { tenantId: "asc" } });
   return rows.map(({ tenantId }) => tenantId);
 }
 

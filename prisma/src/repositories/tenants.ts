@@ -62,9 +62,9 @@ export async function findTenantByExternalId(db: ScopedDb, agencyId: string, ext
   return row === null ? undefined : typed(row);
 }
 
-/** Which of the named tenants the agency has. @param db of the agency */
+/** Which of the named tenants the agency has and may change: not those that are being off-boarded. @param db of the agency */
 export async function findKnownTenants(db: ScopedDb, agencyId: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const rows = await db.tenant.findMany({ where: { agencyId, id: { in: [...new Set(ids)] } }, select: { id: true } });
+  const rows = await db.tenant.findMany({ where: { agencyId, id: { in: [...new Set(ids)] }, status: { not: "OFFBOARDING" } }, select: { id: true } });
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -94,4 +94,9 @@ export async function updateTenant(db: ScopedDb, agencyId: string, tenantId: str
 export async function isKnownTimeZone(db: ScopedDb, timeZone: string): Promise<boolean> {
   const rows = await db.$queryRaw<{ known: boolean }[]>`SELECT EXISTS (SELECT FROM pg_timezone_names WHERE lower(name) = lower(${timeZone})) AS known`;
   return rows[0]?.known === true;
+}
+
+/** Refuses a change of a tenant that is being off-boarded. @param db of the tenant @throws RequestError TENANT_OFFBOARDING */
+export async function assertNotOffBoarding(db: ScopedDb, id: string): Promise<void> {
+  if ((await db.tenant.count({ where: { id, status: "OFFBOARDING" } })) > 0) throw new RequestError("TENANT_OFFBOARDING");
 }

@@ -62,6 +62,7 @@ async function inTransaction(operation: Operation, given: GivenRequest, { idempo
   const claim = keepsAnswers(route) && idempotencyKey !== undefined ? claimOf(route, given, subjectId, idempotencyKey) : undefined;
   const begun = await beginRequest(db, { context, resource: resourceOf(route, given.params, subjectId), claim });
   if (begun === undefined) throw new RequestError("REQUEST_IN_PROGRESS", { retryAfterSeconds: 1 });
+  if (begun.outcome === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
   if (begun.outcome === "REUSED") throw new RequestError("IDEMPOTENCY_KEY_REUSED", { detail: "The key came with another request to this operation in the last 24 hours." });
   if (begun.outcome === "REPEATED" && claim !== undefined) return openAnswer(services.box.open(begun.sealedAnswer, placeOf(context.actorId, claim)));
   if (ifMatch !== undefined) await assertMatches(operation, given, ifMatch, services);

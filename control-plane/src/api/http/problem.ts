@@ -1,6 +1,7 @@
 import { ERROR_CODES } from "@fluxo/core/errors/codes";
 import { RequestError, type FieldIssue } from "@fluxo/core/errors/request-error";
 import type { Problem } from "@fluxo/contracts/http/problem";
+import { isOffBoardingRefusal } from "@fluxo/prisma/off-boarding/refusal";
 import { isStoreUnavailable } from "@fluxo/prisma/repositories/unavailable";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { ErrorRequestHandler } from "express";
@@ -50,6 +51,7 @@ function toRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
   // Express cannot decode a path such as /%zz.
   if (error instanceof URIError) return new RequestError("NOT_FOUND", { detail: "The path cannot be decoded.", cause: error });
+  if (isOffBoardingRefusal(error)) return new RequestError("TENANT_OFFBOARDING", { cause: error });
   if (isStoreUnavailable(error)) return new RequestError("UNAVAILABLE", { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error });
   return new RequestError("INTERNAL", { cause: error });
 }

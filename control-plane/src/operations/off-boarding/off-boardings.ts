@@ -22,15 +22,12 @@ export interface OffBoardingPorts {
   readonly partBytes?: number;
   /** Rows that one statement deletes. */
   readonly eraseMax?: number;
-  /** How long transactions that began before the off-boarding may still commit. */
-  readonly graceMs?: number;
 }
 
 const STOP_MAX = 500;
 const PART_BYTES = 4 * 1024 * 1024;
 const ERASE_MAX = 5_000;
-const GRACE_MS = 3_000;
-/** Between two looks at executions whose workers were asked to end them. */
+/** Between two looks at what has to end by itself: executions whose workers were told, transactions, the sums of usage. */
 const STOPPING_REST_MS = 500;
 const TENANT_FILE = "tenant.json";
 const CONTENTS_FILE = "contents.json";
@@ -62,10 +59,10 @@ export class OffBoardings implements OperationWork {
   }
 
   async #stopTenant(turn: OperationTurn, tenantId: string): Promise<TurnEnd> {
-    const { system, app, stopMax = STOP_MAX, graceMs = GRACE_MS } = this.#ports;
+    const { system, app, stopMax = STOP_MAX } = this.#ports;
     const { leftOver, running } = await stopTenant(app, turn, tenantId, stopMax);
     const canceled = running.map((executionId) => ({ tenantId, executionId }));
-    const goesOnAtOnce = leftOver === 0 ? await beginArchive(system, turn, graceMs) : running.length === 0 && leftOver >= stopMax;
+    const goesOnAtOnce = (await beginArchive(system, turn)) || (running.length === 0 && leftOver >= stopMax);
     return { worked: 1, canceled, restMs: goesOnAtOnce ? 0 : STOPPING_REST_MS };
   }
 

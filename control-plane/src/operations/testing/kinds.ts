@@ -104,7 +104,7 @@ export function kindsOf(api: Harness): readonly KindUnderTest[] {
   };
   const offBoarding: KindUnderTest = {
     ...{ kind: "off_boarding", table: "off_boardings", done: "READY", effects: 2 },
-    work: ({ app, system }) => new OffBoardings({ system, app, logger, eraseSignals: () => Promise.resolve(0), graceMs: 0 }),
+    work: ({ app, system }) => new OffBoardings({ system, app, logger, eraseSignals: () => Promise.resolve(0) }),
     async make() {
       const agency = await api.createTestAgency(`Agency ${randomUUID()}`);
       const tenant = await api.createTestTenant(agency, "Shop");

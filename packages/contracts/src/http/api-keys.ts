@@ -91,7 +91,7 @@ const ofTenants = {
     params: ofTenant,
     body: newKey(tenantScopeSchema, TENANT_SCOPES).meta({ id: "CreateApiKey", description: "The key to be created." }),
     responses: created,
-    problems: ["NOT_FOUND"],
+    problems: ["TENANT_OFFBOARDING", "NOT_FOUND"],
   }),
   getApiKey: defineRoute({ operationId: "getApiKey", method: "get", path: "/v1/tenants/{tenantId}/api-keys/{keyId}", tag, summary: "Read an API key of a tenant", description: getText, scope: "keys:read", subject: "agency", params: keyOfTenant, responses: one, problems: ["NOT_FOUND"] }),
   rotateApiKey: defineRoute({ operationId: "rotateApiKey", method: "post", path: "/v1/tenants/{tenantId}/api-keys/{keyId}/rotate", changes: "/v1/tenants/{tenantId}/api-keys/{keyId}", tag, summary: "Rotate an API key of a tenant", description: rotateText, scope: "keys:write", subject: "agency", params: keyOfTenant, body: rotateBody, responses: rotated, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),

@@ -78,7 +78,7 @@ const ofAgency = {
     subject: "agency",
     body: z.strictObject({ email: emailSchema, role: agencyRoleSchema, tenantIds: tenantIdsSchema.default(null), expiresInDays: expiresInDaysSchema }).meta({ id: "InviteMember", description: "Who is invited, and as what." }),
     responses: invited,
-    problems: ["NAME_TAKEN", "SEATS_EXCEEDED"],
+    problems: ["TENANT_OFFBOARDING", "NAME_TAKEN", "SEATS_EXCEEDED"],
   }),
   getMember: defineRoute({ operationId: "getMember", method: "get", path: "/v1/agency/members/{memberId}", tag, summary: "Read a member", description: "One member of the agency.", scope: "members:read", subject: "agency", params: ofMember, responses: one, problems: ["NOT_FOUND"] }),
   updateMember: defineRoute({
@@ -93,11 +93,11 @@ const ofAgency = {
     params: ofMember,
     body: z.strictObject({ role: agencyRoleSchema.optional(), tenantIds: tenantIdsSchema.optional() }).meta({ id: "UpdateMember", description: "The fields to be changed." }),
     responses: one,
-    problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"],
+    problems: ["TENANT_OFFBOARDING", "NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"],
   }),
   removeMember: defineRoute({ operationId: "removeMember", method: "delete", path: "/v1/agency/members/{memberId}", tag, summary: "Remove a member", description: `${removeText} ${revokeText}`, scope: "members:write", subject: "agency", params: ofMember, responses: removed, problems: ["NOT_FOUND", "STATE_CONFLICT"] }),
   renewInvitation: defineRoute({ operationId: "renewInvitation", method: "post", path: "/v1/agency/members/{memberId}/invitation", changes: "/v1/agency/members/{memberId}", tag, summary: "Renew an invitation", description: renewText, scope: "members:write", subject: "agency", params: ofMember, body: renewBody, responses: one, problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"] }),
-  restoreMember: defineRoute({ operationId: "restoreMember", method: "post", path: "/v1/agency/members/{memberId}/restore", changes: "/v1/agency/members/{memberId}", tag, summary: "Restore a revoked member", description: "A provisioned member that was revoked takes a seat of its tenant again, and tokens about it are taken. Keys that ended stay ended.", scope: "members:write", subject: "agency", params: ofMember, responses: one, problems: ["NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"] }),
+  restoreMember: defineRoute({ operationId: "restoreMember", method: "post", path: "/v1/agency/members/{memberId}/restore", changes: "/v1/agency/members/{memberId}", tag, summary: "Restore a revoked member", description: "A provisioned member that was revoked takes a seat of its tenant again, and tokens about it are taken. Keys that ended stay ended.", scope: "members:write", subject: "agency", params: ofMember, responses: one, problems: ["TENANT_OFFBOARDING", "NOT_FOUND", "STATE_CONFLICT", "SEATS_EXCEEDED"] }),
   endMemberSessions: defineRoute({ operationId: "endMemberSessions", method: "delete", path: "/v1/agency/members/{memberId}/sessions", tag, summary: "Sign a member out everywhere", description: signOutText, scope: "members:write", subject: "agency", params: ofMember, responses: signedOut, problems: ["NOT_FOUND"] }),
 } as const;
 

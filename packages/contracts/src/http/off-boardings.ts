@@ -21,6 +21,17 @@ const offBoardingShape = {
   status: statusSchema,
   requestedAt: instantSchema("When it was begun."),
   requestedBy: doerSchema,
+  waitsFor: z
+    .strictObject({
+      what: z
+        .enum(["EXECUTIONS", "TRANSACTIONS", "USAGE"])
+        .meta({ description: "Executions that have not ended, database transactions that began before the off-boarding, or usage that is not in the sums yet.", example: "EXECUTIONS" }),
+      count: z.int().meta({ description: "How many there are, 1,000 standing for all above it.", example: 2 }),
+      since: instantSchema("Since when it waits for that."),
+    })
+    .nullable()
+    .meta({ description: "While it is STOPPING, what the archive waits for; null for nothing." }),
+  archivesDiscarded: z.int().meta({ description: "Archives that were given up before the erasure, because rows were found that were not in them. The next one has to be taken anew.", example: 0 }),
   archive: z
     .strictObject({ readyAt: instantSchema("When it was complete."), sha256: sha256Schema("Of the whole file."), bytes: countSchema("Its size.") })
     .nullable()

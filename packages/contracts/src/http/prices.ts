@@ -121,7 +121,7 @@ export const priceRoutes = {
     params: tenantParams,
     body,
     responses: saved,
-    problems: ["NOT_FOUND"],
+    problems: ["TENANT_OFFBOARDING", "NOT_FOUND"],
   }),
   getPriceList: defineRoute({ operationId: "getPriceList", method: "get", path: "/v1/price-lists/{priceListId}", tag, summary: "Read a price list", description: "One of the agency's lists, by its id.", scope: "usage:read", subject: "agency", params: listOnly, responses: read, problems: ["NOT_FOUND"] }),
   deletePriceList: defineRoute({

@@ -108,7 +108,7 @@ export const rolloutRoutes = {
       })
       .meta({ id: "CreateRollout", description: "Which version goes to whom, and how." }),
     responses: created,
-    problems: ["NOT_FOUND"],
+    problems: ["TENANT_OFFBOARDING", "NOT_FOUND"],
   }),
   listRollouts: defineRoute({
     operationId: "listRollouts",

@@ -90,7 +90,7 @@ const templateParams = z.strictObject({ templateId: idSchema("The template.") })
 const installationParams = z.strictObject({ templateId: idSchema("The template."), tenantId: idSchema("The tenant.") });
 const changesTenant = "The tenant's own changes are kept; its draft follows, with its unpublished work on top. A workflow that is switched off stays so.";
 const movedResponses = { 200: { description: "The tenant has the version.", body: movedSchema } } as const;
-const moveProblems = ["NOT_FOUND", "TEMPLATE_CONFLICT", "WORKFLOW_ARCHIVED", "GRAPH_INVALID", "NODE_NOT_IN_PLAN", "TOO_MANY_NODES", "STATE_CONFLICT"] as const;
+const moveProblems = ["NOT_FOUND", "TENANT_OFFBOARDING", "TEMPLATE_CONFLICT", "WORKFLOW_ARCHIVED", "GRAPH_INVALID", "NODE_NOT_IN_PLAN", "TOO_MANY_NODES", "STATE_CONFLICT"] as const;
 
 export const templateRoutes = {
   listTemplates: defineRoute({
@@ -240,7 +240,7 @@ export const templateRoutes = {
       })
       .meta({ id: "InstallTemplate", description: "Who gets which version, with which values." }),
     responses: { 201: { description: "The tenant has the template.", body: movedSchema, headers: { Location: "The path of the installation." } } },
-    problems: ["NOT_FOUND", "NAME_TAKEN", "STATE_CONFLICT", "GRAPH_INVALID", "NODE_NOT_IN_PLAN", "TOO_MANY_NODES"],
+    problems: ["TENANT_OFFBOARDING", "NOT_FOUND", "NAME_TAKEN", "STATE_CONFLICT", "GRAPH_INVALID", "NODE_NOT_IN_PLAN", "TOO_MANY_NODES"],
   }),
   getTemplateInstallation: defineRoute({
     operationId: "getTemplateInstallation",

@@ -7,13 +7,15 @@ type Summary = z.input<(typeof offBoardingRoutes)["abortOffBoarding"]["responses
 type Whole = z.input<(typeof offBoardingRoutes)["getOffBoarding"]["responses"][200]["body"]>;
 
 /** An off-boarding as lists answer it. */
-export function toOffBoardingSummary({ id, tenantId, status, requestedAt, requestedBy, archive, acknowledgement, erasure, completedAt }: OffBoardingRecord): Summary {
+export function toOffBoardingSummary({ id, tenantId, status, requestedAt, requestedBy, waitsFor, archivesDiscarded, archive, acknowledgement, erasure, completedAt }: OffBoardingRecord): Summary {
   return {
     id,
     tenantId,
     status,
     requestedAt: toInstant(requestedAt),
     requestedBy: toDoer(requestedBy),
+    waitsFor: waitsFor === null ? null : { what: waitsFor.what, count: waitsFor.count, since: toInstant(waitsFor.since) },
+    archivesDiscarded,
     archive: archive === null ? null : { readyAt: toInstant(archive.readyAt), sha256: archive.sha256, bytes: archive.bytes },
     acknowledgement: acknowledgement === null ? null : { at: toInstant(acknowledgement.at), by: toDoer(acknowledgement.by) },
     erasure:

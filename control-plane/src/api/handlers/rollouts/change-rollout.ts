@@ -3,6 +3,7 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { parameterValuesSchema } from "@fluxo/core/workflow-templates/parameters";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { changeRollout, createRollout, findRollout, listRolloutItems, type NewRolloutItem, type RolloutChange, type RolloutGuard, type RolloutRecord } from "@fluxo/prisma/repositories/template-rollouts";
+import { findKnownTenants } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { notFound } from "../not-found.ts";
@@ -53,10 +54,11 @@ export const rollBackRollout: Handler<Routes["rollBackRollout"]> = async ({ acce
   return { status: 202, headers: { Location: `/v1/rollouts/${rollback.id}` }, body: toRolloutAnswer(rollback) };
 };
 
-/** Last come, first gone: in the order in which the tenants were worked, the other way round. */
+/** Last come, first gone: in the order in which the tenants were worked, the other way round. A tenant that is being off-boarded is left alone. */
 async function itemsToTakeBack(db: ScopedDb, agencyId: string, rolloutId: string, versionId: string): Promise<NewRolloutItem[]> {
   const { items } = await listRolloutItems(db, agencyId, rolloutId, { status: ["DONE"] }, TENANTS_MAX);
-  return items.toReversed().map(({ tenantId, fromVersionId, fromParameters }) => ({
+  const writable = await findKnownTenants(db, agencyId, items.map(({ tenantId }) => tenantId));
+  return items.filter(({ tenantId }) => writable.has(tenantId)).toReversed().map(({ tenantId, fromVersionId, fromParameters }) => ({
     tenantId,
     isCanary: false,
     targetVersionId: fromVersionId,
