@@ -82,6 +82,8 @@ import { listQuotaAlerts } from "./handlers/plans/list-quota-alerts.ts";
 import { discardParkedExecutions, releaseParkedExecutions } from "./handlers/plans/parked-executions.ts";
 import { previewPlanChange } from "./handlers/plans/preview-plan-change.ts";
 import { previewTenantPlan } from "./handlers/plans/preview-tenant-plan.ts";
+import { createOperatorPlan, getOperatorPlan, listOperatorPlans, updateOperatorPlan } from "./handlers/plans/operator-plans.ts";
+import { previewOperatorPlanChange } from "./handlers/plans/preview-operator-plan.ts";
 import { updatePlan } from "./handlers/plans/update-plan.ts";
 import { listTenants } from "./handlers/tenants/list-tenants.ts";
 import { updateTenant } from "./handlers/tenants/update-tenant.ts";
@@ -172,6 +174,11 @@ export const handlers: Handlers<Routes> = {
   deletePlan,
   previewPlanChange,
   previewTenantPlan,
+  listOperatorPlans,
+  createOperatorPlan,
+  getOperatorPlan,
+  updateOperatorPlan,
+  previewOperatorPlanChange,
   getTenantEntitlements,
   listQuotaAlerts,
   releaseParkedExecutions,

@@ -30,6 +30,35 @@ export async function findPlanEffects(db: ScopedDb, tenantId: string, { planId, 
     FROM fluxo_plan_effects(${tenantId}::uuid, ${planId}::uuid, ${toJsonb(columnsOf(changes))}::jsonb, ${toJsonb(nodeTiers)}::jsonb)`;
 }
 
+/** A rule of a plan of the operator that would newly be about a tenant. */
+export interface OperatorPlanEffectRecord {
+  readonly tenantId: string;
+  readonly agencyId: string;
+  /** Null: nothing would change for the tenant. */
+  readonly code: string | null;
+  readonly detail: string | null;
+  readonly workflowIds: readonly string[];
+}
+
+/** What a change of a plan of the operator would newly not allow of what its tenants have, for so many of them in the order of their ids. @param db of the operator @param nodeTiers node type → rank of its tier */
+export async function findOperatorPlanEffects(db: ScopedDb, { planId, changes }: PlanAsked, nodeTiers: Readonly<Record<string, number>>, limit: number, afterTenantId?: string): Promise<OperatorPlanEffectRecord[]> {
+  return db.$queryRaw<OperatorPlanEffectRecord[]>`
+    SELECT tenant_id AS "tenantId", agency_id AS "agencyId", code, detail, workflow_ids AS "workflowIds"
+    FROM fluxo_operator_plan_effects(${planId}::uuid, ${toJsonb(columnsOf(changes))}::jsonb, ${toJsonb(nodeTiers)}::jsonb, ${afterTenantId ?? null}::uuid, ${limit}::int)`;
+}
+
+/** How many tenants have a plan of the operator. @param db of the operator */
+export async function countTenantsOfOperatorPlan(db: ScopedDb, planId: string): Promise<number> {
+  const rows = await db.$queryRaw<{ count: number }[]>`SELECT count(*)::int AS count FROM fluxo_plan_tenants(${planId}::uuid, NULL, NULL)`;
+  return rows[0]?.count ?? 0;
+}
+
+/** What follows from the change of a plan of the operator for the tenants that have it, in the transaction of the change. @param db of the operator @returns for how many something followed */
+export async function applyOperatorPlanChange(db: ScopedDb, planId: string): Promise<number> {
+  const rows = await db.$queryRaw<{ count: number }[]>`SELECT fluxo_apply_operator_plan(${planId}::uuid) AS count`;
+  return rows[0]?.count ?? 0;
+}
+
 /** Column names of `plans` are the entitlements' names in snake case. */
 function columnsOf(changes: Partial<Entitlements>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(changes).map(([name, value]) => [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));

@@ -89,14 +89,15 @@ export async function findPlanOfTenant(db: ScopedDb, tenantId: string): Promise<
 
 export interface NewPlan {
   readonly id: string;
-  readonly agencyId: string;
+  /** Null: the operator's. */
+  readonly agencyId: string | null;
   readonly code: string;
   readonly name: string;
   readonly entitlements: Entitlements;
   readonly concurrencyClass: string;
 }
 
-/** @param db of the agency @throws the unique violation of the code */
+/** @param db of the agency, or of the operator @throws the unique violation of the code */
 export async function createPlan(db: ScopedDb, { entitlements, ...plan }: NewPlan): Promise<PlanRecord> {
   return toRecord(await db.plan.create({ data: { ...plan, ...listsOf(entitlements) }, select }));
 }
@@ -109,8 +110,8 @@ export interface PlanChange {
   readonly concurrencyClass?: string | undefined;
 }
 
-/** Changes one of the agency's own plans, whose lock the caller holds, and raises its revision. @param db of the agency @returns undefined when the agency has no such plan */
-export async function changePlan(db: ScopedDb, agencyId: string, planId: string, { name, retiredAt, entitlements, concurrencyClass }: PlanChange): Promise<PlanRecord | undefined> {
+/** Changes one of the agency's own plans, or of the operator's, whose lock the caller holds, and raises its revision. @param db of the agency, or of the operator @returns undefined when it has no such plan */
+export async function changePlan(db: ScopedDb, agencyId: string | null, planId: string, { name, retiredAt, entitlements, concurrencyClass }: PlanChange): Promise<PlanRecord | undefined> {
   const rows = await db.plan.updateManyAndReturn({
     where: { id: planId, agencyId },
     data: {
@@ -146,7 +147,7 @@ export function isStillReferenced(error: unknown): boolean {
   return error instanceof Prisma.PrismaClientKnownRequestError && error.code === "P2003";
 }
 
-/** Locks a plan for a change of it. @param db of the agency */
+/** Locks a plan for a change of it. @param db of the agency, or of the operator */
 export async function lockPlan(db: ScopedDb, planId: string): Promise<void> {
   await db.$queryRaw`SELECT fluxo_lock_plan(${planId}::uuid)::text`;
 }

@@ -6,11 +6,11 @@ import { idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./s
 
 const tag = "Plans";
 
-const codeSchema = z
+export const codeSchema = z
   .string()
   .regex(/^[A-Z][A-Z0-9_]{0,39}$/, "must be capital letters, digits and underscores")
   .meta({ description: "Its short name, unique among the plans that the agency sees.", example: "BAKERY_PLUS" });
-const planName = nameSchema("Its name, as messages tell it.", "Bakery plus");
+export const planName = nameSchema("Its name, as messages tell it.", "Bakery plus");
 
 /** Entitlements as they are answered: all of them, of the right form already. */
 const { nodeTypesAllowed, nodeTypesDenied, alertPercents, ...plain } = entitlementsShape;
@@ -43,12 +43,16 @@ export const planSchema = z
 /** What a plan does not allow of what is there, or does to it. */
 export const PLAN_EFFECT_CODES = ["TOO_MANY_WORKFLOWS", "TOO_MANY_NODES", "NODE_NOT_IN_PLAN", "QUOTA_EXCEEDED", "AI_TOKENS_EXCEEDED", "CONCURRENCY_REACHED", "POLL_INTERVAL_RAISED", "SEATS_EXCEEDED"] as const;
 
+export const effectShape = {
+  code: z.enum(PLAN_EFFECT_CODES).meta({ description: "The rule.", example: "NODE_NOT_IN_PLAN" }),
+  effect: z
+    .enum(["blocked", "parked", "failed", "delayed", "frozen"])
+    .meta({ description: "What happens: executions are blocked or parked, nodes fail, things happen later, or nothing more may be added.", example: "blocked" }),
+};
+
 const effectSchema = z
   .strictObject({
-    code: z.enum(PLAN_EFFECT_CODES).meta({ description: "The rule.", example: "NODE_NOT_IN_PLAN" }),
-    effect: z
-      .enum(["blocked", "parked", "failed", "delayed", "frozen"])
-      .meta({ description: "What happens: executions are blocked or parked, nodes fail, things happen later, or nothing more may be added.", example: "blocked" }),
+    ...effectShape,
     isNew: z.boolean().meta({ description: "Whether the present plan does not have this effect.", example: true }),
     message: z.string().meta({ description: "What would happen and why, for people.", example: 'The workflow "Invoices" would be blocked: the plan Free does not include ai.prompt.' }),
     workflowId: idSchema("The workflow that it is about; null where it is about the tenant.").nullable(),

@@ -19,6 +19,7 @@ import { offBoardingRoutes } from "./off-boardings.ts";
 import { outageRoutes } from "./outages.ts";
 import { provisioningRoutes } from "./provisioning.ts";
 import { priceRoutes } from "./prices.ts";
+import { operatorPlanRoutes } from "./operator-plans.ts";
 import { planRoutes } from "./plans.ts";
 import { rerunRoutes } from "./reruns.ts";
 import { rolloutRoutes } from "./rollouts.ts";
@@ -44,6 +45,7 @@ export const ROUTES = {
   ...usageRoutes,
   ...priceRoutes,
   ...planRoutes,
+  ...operatorPlanRoutes,
   ...workflowRoutes,
   ...templateRoutes,
   ...rolloutRoutes,

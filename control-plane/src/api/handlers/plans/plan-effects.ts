@@ -42,6 +42,12 @@ function toEffect(record: PlanEffectRecord, planName: string, isNew: boolean): E
   return { code: code as EffectCode, isNew, ...outcomeOf(record, planName), workflowId, workflowName, actual, allowed };
 }
 
+/** What a rule does to what it is about. @param detail as fluxo_plan_effects tells it */
+export function effectOf(code: string, detail: string | null): { readonly code: EffectCode; readonly effect: Effect["effect"] } {
+  const { effect } = outcomeOf({ code, workflowId: null, workflowName: null, detail, actual: null, allowed: null }, "");
+  return { code: code as EffectCode, effect };
+}
+
 function outcomeOf({ code, workflowName, detail, actual, allowed }: PlanEffectRecord, planName: string): Pick<Effect, "effect" | "message"> {
   const rule = code as EffectCode;
   const workflow = `The workflow "${workflowName}"`;
