@@ -1,15 +1,19 @@
+import { AGENCY_ROLES } from "@fluxo/contracts/http/roles";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openApiDocument } from "./http/openapi.ts";
-import { startHarness, type Harness } from "./testing/harness.ts";
+import { PLANS, startHarness, type Harness } from "./testing/harness.ts";
 import type { Schema } from "./testing/from-schema.ts";
-import { bodiesOf, bodySchema, pathOf, queryOf, send, withIds, type Seen } from "./testing/isolation/requests.ts";
-import { createMarkedAgency, type Inhabitant, type MarkedAgency, type MarkedTenant } from "./testing/isolation/world.ts";
+import type { TestOperator } from "./testing/callers.ts";
+import { bodiesOf, bodySchema, pathOf, queryOf, send, withIds, type Caller, type Seen } from "./testing/isolation/requests.ts";
+import { createMarkedAgency, createMarkedOperator, type Inhabitant, type MarkedAgency, type MarkedTenant } from "./testing/isolation/world.ts";
+import { signInAs } from "./testing/people.ts";
 
 /**
- * Invariant I6, generated from the route table: two agencies with two tenants each, every text of which holds its owner's mark. Whoever calls whatever
- * route with another's ids, in path, query, header or body, sees no mark of the other, and changes nothing of it.
+ * Invariant I6, generated from the route table: two agencies with two tenants each, and the operator, every text of which holds its owner's mark. Whoever calls
+ * whatever route with another's ids, in path, query, header or body, sees no mark of the other, and changes nothing of it: keys of an agency and of a tenant, and
+ * people of every role who are bound to that tenant.
  */
 const routes = Object.values(ROUTES) as readonly RouteDefinition[];
 const document = openApiDocument(ROUTES);
@@ -33,7 +37,7 @@ const BODIES: Readonly<Record<string, unknown>> = {
   createTemplateVersion: { graph: { nodes: [{ id: "start", type: "trigger.manual", params: {}, onError: "stop" }], edges: [] }, parameters: [] },
 };
 
-/** Refusals that come before anybody's things are looked for. */
+/** Refusals of keys that come before anybody's things are looked for. */
 const OTHER_REFUSALS: Readonly<Record<string, readonly (readonly [number, string])[]>> = {
   // A key is no person, so it has no sessions at all.
   endMySession: [[409, "STATE_CONFLICT"]],
@@ -45,17 +49,22 @@ let b: MarkedAgency;
 let own: MarkedTenant;
 let sibling: MarkedTenant;
 let foreign: MarkedTenant;
+let operator: TestOperator & Inhabitant;
+/** People of the own tenant, by role. */
+const people = new Map<string, Caller>();
 
 beforeAll(async () => {
   api = await startHarness();
   [a, b] = [await createMarkedAgency(api, "ours"), await createMarkedAgency(api, "theirs")];
+  operator = await createMarkedOperator(api);
   [own, sibling, foreign] = [a.tenants[0], a.tenants[1], b.tenants[0]] as [MarkedTenant, MarkedTenant, MarkedTenant];
+  for (const role of AGENCY_ROLES) people.set(role, await signInAs(api, { agency: a, role, tenantIds: [own.id] }, `${role}@people.example`));
 }, 60_000);
 afterAll(() => api.stop());
 
 const isOfTenant = ({ subject }: RouteDefinition): boolean => subject === "tenant" || subject === "tenants" || subject === "pathTenant";
 const parametersOf = ({ path }: RouteDefinition): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
-// An external id is the agency's own: putting another's makes a tenant of the caller.
+// An external id is the agency's own: putting another's makes a tenant of the caller, which is a test of its own.
 const naming = routes.filter((route) => parametersOf(route).some((name) => !NAMELESS.has(name)) && route.operationId !== "putTenantByExternalId");
 
 /** Everything of somebody in the database but notes of use, as one hash per table. */
@@ -69,6 +78,13 @@ async function contentOf(owners: readonly string[], column: "tenant_id" | "agenc
   const { rows } = await api.owner.query<{ name: string; content: string }>(each.join(" UNION ALL "), [owners]);
   const content = Object.fromEntries(rows.map((row) => [row.name, row.content]));
   return content;
+}
+
+/** What is the operator's alone, as one hash. */
+async function contentOfOperator(): Promise<string> {
+  const each = ["api_keys", "members"].map((name) => `SELECT (to_jsonb(x) - 'last_used_at')::text AS row FROM ${name} x WHERE agency_id IS NULL`);
+  const { rows } = await api.owner.query<{ content: string }>(`SELECT md5(string_agg(row, '|' ORDER BY row)) AS content FROM (${each.join(" UNION ALL ")}) r`);
+  return rows[0]?.content ?? "";
 }
 
 /** A body that the route takes; undefined for a route without one. */
@@ -96,9 +112,10 @@ function expectNothingOf(owner: Inhabitant, seen: Seen, log: number): void {
 
 describe("another's ids in the path", () => {
   test.each(naming.map((route) => [route.operationId, route] as const))("%s", async (_operationId, route) => {
-    const victim: Inhabitant = isOfTenant(route) ? foreign : { mark: b.mark, ids: { ...foreign.ids, ...b.ids, ...(route.path.includes("/tenants/{tenantId}/api-keys") ? { keyId: foreign.keyId } : {}) } };
+    const victim: Inhabitant = isOfTenant(route) ? foreign : route.subject === "operator" ? { mark: operator.mark, ids: { ...b.ids, ...operator.ids } } : { mark: b.mark, ids: { ...foreign.ids, ...b.ids, ...(route.path.includes("/tenants/{tenantId}/api-keys") ? { keyId: foreign.keyId } : {}) } };
     const body = bodyFor(route, own);
-    const before = await contentOf([foreign.id, sibling.id], "tenant_id");
+    const content = async (): Promise<unknown> => [await contentOf([foreign.id, sibling.id], "tenant_id"), await contentOf([b.id], "agency_id"), await contentOfOperator()];
+    const before = await content();
     const asked = `${ofVictim(route, victim, b)}${queryOf(route, own, false)}`;
     const log = api.logLines.length;
     const refusals: Seen[] = [];
@@ -110,11 +127,73 @@ describe("another's ids in the path", () => {
     if (isOfTenant(route)) refusals.push(await send(api.url, own.key, route, `${pathOf(route, sibling)}${queryOf(route, own, false)}`, { body }), await send(api.url, own.key, route, asked, { body, tenantId: foreign.id }));
     for (const refusal of refusals) {
       expect([refusal.status, refusal.code]).toEqual(expect.toBeOneOf([[404, "NOT_FOUND"], [403, "SCOPE_MISSING"], ...(OTHER_REFUSALS[route.operationId] ?? [])]));
-      for (const owner of [b, foreign, sibling]) expectNothingOf(owner, refusal, log);
+      for (const owner of [b, foreign, sibling, operator]) expectNothingOf(owner, refusal, log);
+    }
+    for (const [role, caller] of people) {
+      const asks = [asked, ...(isOfTenant(route) ? [`${pathOf(route, sibling)}${queryOf(route, own, false)}`] : [])];
+      for (const path of asks) {
+        for (const tenantId of route.subject === "tenant" ? [undefined, foreign.id, sibling.id] : [undefined]) {
+          const refusal = await send(api.url, caller, route, path, { body, tenantId });
+          expect([role, refusal.status, refusal.code]).toEqual(expect.toBeOneOf([[role, 404, "NOT_FOUND"], [role, 403, "SCOPE_MISSING"]]));
+          for (const owner of [b, foreign, sibling, operator]) expectNothingOf(owner, refusal, log);
+        }
+      }
     }
     // Only a lack of rights may stand before the answer that there is no such thing, and never for whoever has them.
     if (route.subject !== "operator" && OTHER_REFUSALS[route.operationId] === undefined) expect(refusals[0]?.code).toBe("NOT_FOUND");
-    expect(await contentOf([foreign.id, sibling.id], "tenant_id")).toEqual(before);
+    expect(await content()).toEqual(before);
+  });
+});
+
+describe("the operator", () => {
+  test("sees nothing of what agencies and tenants have, beside that an agency is there, and changes nothing of it", async () => {
+    const log = api.logLines.length;
+    const before = [await contentOf([foreign.id], "tenant_id"), await contentOf([b.id], "agency_id")];
+    const refused = routes.filter(({ subject }) => subject !== "operator" && subject !== "none" && subject !== "caller");
+    for (const route of refused) {
+      const path = `${pathOf(route, { mark: b.mark, ids: { ...b.ids, ...foreign.ids } })}${queryOf(route, foreign, false)}`;
+      for (const tenantId of [undefined, foreign.id]) {
+        const seen = await send(api.url, operator.key, route, path, { body: bodyFor(route, own), tenantId });
+        expect([route.operationId, seen.status, seen.code]).toEqual([route.operationId, 403, "SCOPE_MISSING"]);
+        expectNothingOf(b, seen, log);
+      }
+    }
+    for (const route of routes.filter(({ method, subject }) => method === "get" && subject === "operator")) {
+      const seen = await send(api.url, operator.key, route, `${pathOf(route, { mark: operator.mark, ids: { ...b.ids, ...operator.ids } })}${queryOf(route, foreign, false)}`);
+      expect([route.operationId, seen.status]).toEqual([route.operationId, 200]);
+      for (const owner of [own, sibling, foreign]) expectNothingOf(owner, seen, log);
+    }
+    expect([await contentOf([foreign.id], "tenant_id"), await contentOf([b.id], "agency_id")]).toEqual(before);
+  });
+});
+
+describe("what names nothing of another's by an id", () => {
+  const routeOf = (operationId: string): RouteDefinition => routes.find((route) => route.operationId === operationId) as RouteDefinition;
+
+  test("an external id is of its agency: the same one of another makes a tenant of the caller's agency, and of nobody without the right", async () => {
+    const route = routeOf("putTenantByExternalId");
+    const externalId = foreign.ids["externalId"] ?? "";
+    const before = await contentOf([foreign.id], "tenant_id");
+    const body = { name: "Of the same external id", planId: PLANS.PRO };
+    for (const caller of [own.key, ...people.values()]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body })).code).toBe("SCOPE_MISSING");
+    const made = await send(api.url, a.key, route, pathOf(route, foreign), { body });
+    expect(made.status).toBe(201);
+    expect(made.text.replaceAll(externalId, "").replaceAll(encodeURIComponent(externalId), "")).not.toContain(b.mark);
+    const { rows } = await api.owner.query<{ agency_id: string; id: string }>("SELECT agency_id, id FROM tenants WHERE external_id = $1", [externalId]);
+    expect(new Map(rows.map(({ agency_id: agencyId, id }) => [agencyId, id]))).toEqual(new Map([[b.id, foreign.id], [a.id, expect.any(String)]]));
+    expect(await contentOf([foreign.id], "tenant_id")).toEqual(before);
+  });
+
+  test("a secret of a hook stays what it was, whoever of another tenant rotates it, and is another one when its own tenant does", async () => {
+    const route = routeOf("rotateTriggerSecret");
+    const secretOf = async (): Promise<unknown> => (await api.owner.query("SELECT to_jsonb(t) AS row FROM triggers t WHERE id = $1", [foreign.ids["triggerId"]])).rows;
+    const before = await secretOf();
+    for (const caller of [a.key, own.key, sibling.key, ...people.values()]) {
+      for (const tenantId of [undefined, own.id, foreign.id]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body: {}, tenantId })).status).toBeGreaterThanOrEqual(400);
+    }
+    expect(await secretOf()).toEqual(before);
+    expect((await send(api.url, foreign.key, route, pathOf(route, foreign), { body: {} })).status).toBe(200);
+    expect(await secretOf()).not.toEqual(before);
   });
 });
 
@@ -124,8 +203,7 @@ describe("lists, and another's ids in the query", () => {
     const log = api.logLines.length;
     for (const owner of [foreign, b, sibling]) {
       const path = `${pathOf(route, own)}${queryOf(route, owner, true)}`;
-      const byTenant = await send(api.url, own.key, route, path);
-      expectNothingOf(owner, byTenant, log);
+      for (const caller of [own.key, ...people.values()]) expectNothingOf(owner, await send(api.url, caller, route, path), log);
       if (owner === sibling) continue;
       expectNothingOf(b, await send(api.url, a.key, route, path, { tenantId: route.subject === "tenant" ? own.id : undefined }), log);
       const foreignByName = await send(api.url, a.key, route, path, { tenantId: foreign.id });
@@ -137,7 +215,7 @@ describe("lists, and another's ids in the query", () => {
 
 describe("another's ids in the body", () => {
   // Those whose bodies can name something.
-  const taking = routes.filter((route) => route.subject !== "operator" && route.subject !== "none" && /"format":"uuid"|"\$ref"/.test(JSON.stringify(bodySchema(document, route) ?? {})) && !["rotateTriggerSecret", "createSigningKey"].includes(route.operationId));
+  const taking = routes.filter((route) => route.subject !== "operator" && route.subject !== "none" && /"format":"uuid"|"\$ref"/.test(JSON.stringify(bodySchema(document, route) ?? {})));
   test.each(taking.map((route) => [route.operationId, route] as const))("%s", async (operationId, route) => {
     const schema = bodySchema(document, route);
     if (schema === undefined) throw new Error(`${operationId} has no body in the document.`);
@@ -148,7 +226,7 @@ describe("another's ids in the body", () => {
     for (const { body } of planted) {
       const path = `${pathOf(route, { mark: own.mark, ids: { ...a.ids, ...own.ids } })}${queryOf(route, own, false)}`;
       expectNothingOf(b, await send(api.url, a.key, route, path, { body, tenantId: route.subject === "tenant" ? own.id : undefined }), log);
-      if (isOfTenant(route)) expectNothingOf(b, await send(api.url, own.key, route, path, { body }), log);
+      if (isOfTenant(route)) for (const caller of [own.key, ...people.values()]) expectNothingOf(b, await send(api.url, caller, route, path, { body }), log);
     }
     expect([await contentOf([foreign.id], "tenant_id"), await contentOf([b.id], "agency_id")]).toEqual(before);
   });

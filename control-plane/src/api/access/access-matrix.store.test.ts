@@ -1,11 +1,10 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { RouteDefinition } from "@fluxo/contracts/http/route";
 import { ROUTES } from "@fluxo/contracts/http/routes";
-import { signIn } from "@fluxo/prisma/access/sessions";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MATRIX_CALLERS, mayCall, type MatrixCaller } from "../testing/access-matrix.ts";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../testing/harness.ts";
+import { signInAs } from "../testing/people.ts";
 
 /** Every operation as every kind of caller, against what scope and subject say. Nothing is done: what is let through fails at its input or finds nothing. */
 const routes: readonly RouteDefinition[] = Object.values(ROUTES);
@@ -25,15 +24,10 @@ beforeAll(async () => {
     headersOf.set(caller.name, { ...headers, ...(caller.reach === "agency" ? { "fluxo-tenant": tenant.id } : {}) });
   }
 
-  async function sessionHeaders({ name, role, reach }: MatrixCaller): Promise<Record<string, string>> {
+  function sessionHeaders({ name, role, reach }: MatrixCaller): Promise<Readonly<Record<string, string>>> {
     const email = `${name.replaceAll(/\W+/g, "-")}@x.example`.toLowerCase();
-    const invited = reach === "operator" ? await operator.client.post("/v1/operator/members", { email }) : await agency.client.post("/v1/agency/members", { email, role, tenantIds: reach === "tenant" ? [tenant.id] : null });
-    expect(invited.status).toBe(201);
-    const token = randomBytes(32).toString("base64url");
-    const now = new Date();
-    const person = { issuer: "https://login.example", subject: email, email, name: null, ip: null, userAgent: null, requestId: "test" };
-    await signIn(api.pool, { ...person, sessionId: uuidV7.next(), tokenHash: createHash("sha256").update(token).digest(), now, expiresAt: new Date(now.getTime() + 3_600_000) });
-    return { cookie: `fluxo_session=${token}`, origin: api.url, "fluxo-csrf": "1" };
+    if (role === undefined || role === "operator") return signInAs(api, { operator }, email);
+    return signInAs(api, { agency, role, tenantIds: reach === "tenant" ? [tenant.id] : null }, email);
   }
 });
 afterAll(() => api.stop());

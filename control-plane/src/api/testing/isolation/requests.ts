@@ -13,13 +13,17 @@ export interface Seen {
 /** What streams for ever is read for so long. Milliseconds. */
 const STREAM_MS = 400;
 
+/** Who asks: a key, or what a page of a person sends. */
+export type Caller = string | Readonly<Record<string, string>>;
+
 /** Sends a request and reads its answer, also of a stream that does not end. */
-export async function send(url: string, key: string, route: RouteDefinition, path: string, { body, tenantId }: { readonly body?: unknown; readonly tenantId?: string | undefined } = {}): Promise<Seen> {
+export async function send(url: string, caller: Caller, route: RouteDefinition, path: string, { body, tenantId }: { readonly body?: unknown; readonly tenantId?: string | undefined } = {}): Promise<Seen> {
   const stop = new AbortController();
   const response = await fetch(`${url}${path}`, {
     method: route.method.toUpperCase(),
     signal: stop.signal,
-    headers: { authorization: `Bearer ${key}`, ...(tenantId === undefined ? {} : { "fluxo-tenant": tenantId }), ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    redirect: "manual",
+    headers: { ...(typeof caller === "string" ? { authorization: `Bearer ${caller}` } : caller), ...(tenantId === undefined ? {} : { "fluxo-tenant": tenantId }), ...(body === undefined ? {} : { "content-type": "application/json" }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true;

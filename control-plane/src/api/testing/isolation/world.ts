@@ -4,7 +4,7 @@ import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { exportSPKI, generateKeyPair } from "jose";
 import type { ClientAnswer } from "../client.ts";
-import { PLANS, type Harness, type TestAgency, type TestTenant } from "../harness.ts";
+import { PLANS, type Harness, type TestAgency, type TestOperator, type TestTenant } from "../harness.ts";
 import { claim, record, settle } from "../journey.ts";
 
 /** An agency or a tenant with something of everything, each text of which holds its mark. */
@@ -78,6 +78,15 @@ export async function createMarkedAgency(api: Harness, name: string): Promise<Ma
       externalId: `external ${first.mark}`,
     },
   };
+}
+
+/** The operator with a key and a member, each text of which holds its mark. */
+export async function createMarkedOperator(api: Harness): Promise<TestOperator & Inhabitant> {
+  const mark = `mark-operator-${randomUUID().slice(0, 8)}`;
+  const operator = await api.createTestOperator();
+  const member = made(await operator.client.post("/v1/operator/members", { email: `${mark}@example.com` }));
+  const key = made(await operator.client.post("/v1/operator/api-keys", { name: `Key ${mark}`, scopes: ["agencies:read"] }));
+  return { ...operator, mark, ids: { memberId: member.text("id"), keyId: key.text("id") } };
 }
 
 async function createMarkedTenant(api: Harness, agency: TestAgency, mark: string): Promise<MarkedTenant> {
