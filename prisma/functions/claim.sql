@@ -48,7 +48,7 @@ BEGIN
   PERFORM 1 FROM executions e WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids) ORDER BY e.id FOR UPDATE;
   v_now := clock_timestamp();
 
-  SELECT t.status, a.status AS agency_status, p.name AS plan_name, p.tier_rank, p.node_types_allowed, p.node_types_denied, p.executions_per_month, p.nodes_per_workflow_max, p.active_workflows_max, p.concurrency_max,
+  SELECT t.status, t.suspension_reason, a.status AS agency_status, p.name AS plan_name, p.tier_rank, p.node_types_allowed, p.node_types_denied, p.executions_per_month, p.nodes_per_workflow_max, p.active_workflows_max, p.concurrency_max,
          p.over_quota = 'PARK' AS parks, p.park_hours_max, p.alert_percents, w.starts_at, w.ends_at
   INTO STRICT v_tenant FROM tenants t JOIN agencies a ON a.id = t.agency_id JOIN plans p ON p.id = t.plan_id CROSS JOIN LATERAL fluxo_month_window(v_now, t.time_zone) w WHERE t.id = p_tenant;
   v_window_start := v_tenant.starts_at;
@@ -103,7 +103,7 @@ BEGIN
         WHEN 'QUOTA_PARK_EXPIRED' THEN format('The execution was parked until %s because the plan''s executions were used up, and there was no room.',
                                               to_char(r.park_expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
         WHEN 'AGENCY_SUSPENDED' THEN 'The agency is suspended.'
-        WHEN 'TENANT_SUSPENDED' THEN 'The tenant is suspended.'
+        WHEN 'TENANT_SUSPENDED' THEN 'The tenant is suspended' || coalesce(': ' || v_tenant.suspension_reason, '.')
         WHEN 'WORKFLOW_INACTIVE' THEN 'The workflow is not active.'
         WHEN 'TOO_MANY_WORKFLOWS' THEN format('The plan %s allows %s active workflows; this one is beyond them.', v_tenant.plan_name, v_tenant.active_workflows_max)
         WHEN 'TOO_MANY_NODES' THEN format('The workflow has %s nodes; the plan %s allows %s.', r.node_count, v_tenant.plan_name, v_tenant.nodes_per_workflow_max)

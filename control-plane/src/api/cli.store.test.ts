@@ -179,8 +179,8 @@ test("an agency creates and suspends tenants, and rolls templates out", async ()
   await login(agency.key, "agency.json");
   const created = (await asJson(["tenants", "create", "Florist", "--plan", "STARTER", "--external-id", "crm-7"], "agency.json")) as { id: string };
   expect((await fluxo(["tenants", "create", "Florist", "--plan", "STARTER"], { config: "agency.json" })).exit).toBe(6);
-  expect((await fluxo(["tenants", "suspend", created.id], { config: "agency.json" })).out).toBe("Suspended Florist.");
-  expect(await asJson(["tenants", "list", "--status", "SUSPENDED"], "agency.json")).toMatchObject([{ id: created.id, externalId: "crm-7" }]);
+  expect((await fluxo(["tenants", "suspend", created.id, "--reason", "Unpaid invoice"], { config: "agency.json" })).out).toBe("Suspended Florist.");
+  expect(await asJson(["tenants", "list", "--status", "SUSPENDED"], "agency.json")).toMatchObject([{ id: created.id, externalId: "crm-7", suspensionReason: "Unpaid invoice" }]);
   expect((await fluxo(["tenants", "resume", created.id], { config: "agency.json" })).out).toBe("Resumed Florist.");
   expect((await fluxo(["tenants", "list"])).exit).toBe(4);
   const templateId = await createTemplate(agency, greetingVersion());
@@ -189,8 +189,16 @@ test("an agency creates and suspends tenants, and rolls templates out", async ()
   expect(await asJson(["templates", "list"], "agency.json")).toMatchObject([{ id: templateId, latestNumber: 2 }]);
   expect((await fluxo(["templates", "status", templateId], { config: "agency.json" })).out).toContain("Bakery");
   const rollout = (await asJson(["templates", "rollout", templateId, "--canary", "50"], "agency.json")) as { id: string };
+  expect((await fluxo(["templates", "pause", rollout.id], { config: "agency.json" })).out).toBe("The rollout is PAUSED.");
+  expect((await fluxo(["templates", "resume", rollout.id], { config: "agency.json" })).out).toBe("The rollout is RUNNING.");
+  expect(await asJson(["templates", "rollouts", "--template", templateId], "agency.json")).toMatchObject([{ id: rollout.id, status: "RUNNING", canaryPolicy: { mode: "approval" } }]);
   expect((await fluxo(["templates", "abort", rollout.id], { config: "agency.json" })).out).toBe("The rollout is ABORTED.");
   expect((await fluxo(["templates", "approve", rollout.id], { config: "agency.json" })).exit).toBe(6);
+  const automatic = (await asJson(["templates", "rollout", templateId, "--canary", "50", "--auto", "--min-executions", "20", "--failure-rate", "0.1"], "agency.json")) as { id: string };
+  expect(automatic).toMatchObject({ canaryPolicy: { mode: "automatic", minExecutions: 20, failureRateMax: 0.1, windowMinutes: 240 } });
+  expect((await fluxo(["templates", "rollout", templateId, "--canary", "50", "--auto", "--failure-rate", "2"], { config: "agency.json" })).exit).toBe(2);
+  expect((await fluxo(["templates", "progress", automatic.id], { config: "agency.json" })).out).toContain(`The rollout ${automatic.id} is RUNNING: PENDING 1.`);
+  expect((await fluxo(["templates", "rollback", automatic.id], { config: "agency.json" })).out).toContain("works.");
   expect((await fluxo(["--tenant", created.id, "workflows", "list"], { config: "agency.json" })).exit).toBe(0);
 });
 

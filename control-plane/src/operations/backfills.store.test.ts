@@ -114,3 +114,22 @@ test("a trigger that is off, or is no schedule any more, ends its backfill with 
   await worker().tick();
   for (const { id } of [off, other]) expect(await progress(id)).toMatchObject({ status: "ABORTED", abort_reason: "TRIGGER_OFF", started: 0 });
 });
+
+test("of two that are asked for at the same time, the eleventh of a tenant waits for the tenth and is refused", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  for (let count = 0; count < 9; count += 1) await backfill(5, 60, workflow);
+  const committing = Promise.withResolvers<undefined>();
+  const triggerId = await addSource(owner, workflow, "schedule", { when: { kind: "interval", everySeconds: 60 } });
+  const ask = (last: Promise<unknown>): Promise<unknown> =>
+    tenantDb.withTenant(workflow.tenantId, async (db) => {
+      await createBackfill(db, workflow.tenantId, { id: uuidV7.next(), triggerId, fromAt: FROM, toAt: new Date(FROM.getTime() + MINUTE_MS), pacePerMinute: 60 }, new Date());
+      await last;
+    });
+  const tenth = ask(committing.promise);
+  await expect.poll(async () => (await owner.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted")).rowCount).toBe(1);
+  const eleventh = ask(Promise.resolve()).then(() => "created", (error: unknown) => error);
+  await expect.poll(async () => (await owner.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")).rowCount).toBe(1);
+  committing.resolve(undefined);
+  await tenth;
+  expect(await eleventh).toMatchObject({ code: "STATE_CONFLICT" });
+});

@@ -3,6 +3,7 @@ import { localTimeOf, timeZoneOf } from "@fluxo/core/schedule/preview";
 import type { MissingReason } from "@fluxo/core/schedule/why";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { workBackfill, type BackfillInstant } from "@fluxo/prisma/executions/backfills";
+import { QUEUED_MAX } from "@fluxo/prisma/executions/queue";
 import { holdTurn, type OperationTurn } from "@fluxo/prisma/operations/turns";
 import { abortBackfill, findRunningBackfill } from "@fluxo/prisma/repositories/backfills";
 import type { Logger } from "@fluxo/runtime/logger";
@@ -27,9 +28,7 @@ interface DueInstants {
 
 /** Instants of one turn. */
 const BATCH_MAX = 50;
-/** A backfill starts nothing while its tenant has so many executions that wait to start. */
-const QUEUED_MAX = 50;
-/** How long it waits for them. */
+/** How long it waits while the queue of its tenant is full. */
 const QUEUED_REST_MS = 1_000;
 /** These the dispatcher may still start. */
 const OPEN: ReadonlySet<MissingReason> = new Set(["NOT_DUE_YET", "PENDING", "BUFFERED"]);

@@ -107,7 +107,7 @@ export async function findOffBoardingTables(db: ScopedDb, agencyId: string, offB
  * @returns undefined when the agency has no such tenant, or it is being off-boarded already
  */
 export async function beginOffBoarding(db: ScopedDb, { agencyId, id, tenantId, by }: { readonly agencyId: string; readonly id: string; readonly tenantId: string; readonly by: Doer }): Promise<OffBoardingRecord | undefined> {
-  const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId, status: { not: "OFFBOARDING" } }, data: { status: "OFFBOARDING" } });
+  const changed = await db.tenant.updateMany({ where: { id: tenantId, agencyId, status: { not: "OFFBOARDING" } }, data: { status: "OFFBOARDING", suspensionReason: null } });
   if (changed.count === 0) return undefined;
   return toRecord(await db.offBoarding.create({ data: { agencyId, id, subjectId: tenantId, status: "STOPPING", requestedByKind: by.kind, requestedBy: by.id } }));
 }

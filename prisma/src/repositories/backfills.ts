@@ -1,3 +1,4 @@
+import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
@@ -33,8 +34,15 @@ function typed(row: StoredRow): BackfillRecord {
   return { ...row, status: row.status as BackfillStatus, abortReason: row.abortReason as BackfillRecord["abortReason"] };
 }
 
-/** @param db of the tenant */
+/** Backfills of one tenant that run at one time. */
+const RUNNING_MAX = 10;
+
+/** @param db of the tenant @throws RequestError STATE_CONFLICT when so many run */
 export async function createBackfill(db: ScopedDb, tenantId: string, backfill: Pick<BackfillRecord, "id" | "triggerId" | "fromAt" | "toAt" | "pacePerMinute">, now: Date): Promise<BackfillRecord> {
+  // New backfills of a tenant take turns, so that each counts all others.
+  await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`backfills:${tenantId}`}, 0))::text`;
+  const running = await db.backfill.count({ where: { tenantId, status: "RUNNING" } });
+  if (running >= RUNNING_MAX) throw new RequestError("STATE_CONFLICT", { detail: `The tenant has ${running} backfills that run; wait for one, or abort one.` });
   return typed(await db.backfill.create({ data: { tenantId, ...backfill, nextFrom: backfill.fromAt, status: "RUNNING", nextAt: now }, select }));
 }
 
@@ -47,11 +55,6 @@ export async function findBackfill(db: ScopedDb, tenantId: string, triggerId: st
 /** One that a worker has the turn of, so that it runs. @param db of the tenant */
 export async function findRunningBackfill(db: ScopedDb, tenantId: string, id: string): Promise<BackfillRecord> {
   return typed(await db.backfill.findUniqueOrThrow({ where: { tenantId_id: { tenantId, id } }, select }));
-}
-
-/** How many of a tenant run. @param db of the tenant */
-export function countRunningBackfills(db: ScopedDb, tenantId: string): Promise<number> {
-  return db.backfill.count({ where: { tenantId, status: "RUNNING" } });
 }
 
 /** Of a trigger, newest first. @param db of the tenant */

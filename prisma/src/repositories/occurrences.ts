@@ -27,6 +27,11 @@ export interface OccurrenceCursor {
   readonly key: string;
 }
 
+/** Whether a trigger had an occurrence with this key. @param db of the tenant */
+export async function hasOccurrence(db: ScopedDb, tenantId: string, triggerId: string, occurrenceKey: string): Promise<boolean> {
+  return (await db.occurrence.count({ where: { tenantId, triggerId, occurrenceKey } })) > 0;
+}
+
 interface Row {
   readonly occurrence_key: string;
   readonly occurred_at: Date;

@@ -14,6 +14,8 @@ export interface TenantRecord {
   readonly planId: string;
   readonly timeZone: string;
   readonly status: TenantStatus;
+  /** Of a suspended one, where somebody told. */
+  readonly suspensionReason: string | null;
   readonly errorWorkflowId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -29,11 +31,12 @@ export interface TenantChange {
   readonly planId?: string | undefined;
   readonly timeZone?: string | undefined;
   readonly status?: string | undefined;
+  readonly suspensionReason?: string | null | undefined;
   readonly externalId?: string | null | undefined;
   readonly errorWorkflowId?: string | null | undefined;
 }
 
-const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, errorWorkflowId: true, createdAt: true, updatedAt: true } as const;
+const select = { id: true, name: true, externalId: true, planId: true, timeZone: true, status: true, suspensionReason: true, errorWorkflowId: true, createdAt: true, updatedAt: true } as const;
 
 function typed(row: Omit<TenantRecord, "status"> & { readonly status: string }): TenantRecord {
   return { ...row, status: row.status as TenantStatus };
@@ -81,7 +84,7 @@ export async function createTenant(db: ScopedDb, tenant: { id: string; agencyId:
 
 /** @param db of the agency @returns undefined when the agency has no such tenant, or it is being off-boarded @throws the unique violation of name or external id */
 export async function updateTenant(db: ScopedDb, agencyId: string, tenantId: string, change: TenantChange): Promise<TenantRecord | undefined> {
-  const data = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const data = Object.fromEntries(Object.entries({ ...change, ...(change.status === "ACTIVE" ? { suspensionReason: null } : {}) }).filter(([, value]) => value !== undefined));
   // The windows of its quotas and what it may use follow from these two.
   const isOfPlan = change.planId !== undefined || change.timeZone !== undefined;
   if (isOfPlan && (await db.tenant.count({ where: { id: tenantId, agencyId } })) > 0) await lockActiveWorkflows(db, tenantId);

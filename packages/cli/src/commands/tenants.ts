@@ -32,15 +32,16 @@ export function addTenantCommands(program: Command, terminal: Terminal): void {
       show(body, `Created the tenant ${body.id}.`);
     });
   for (const [verb, status, done] of [["suspend", "SUSPENDED", "Suspended"], ["resume", "ACTIVE", "Resumed"]] as const) {
-    tenants
+    const one = tenants
       .command(verb)
       .description(verb === "suspend" ? "Suspend a tenant: nothing of it starts any more." : "Resume a suspended tenant.")
-      .argument("<tenant>", "its id")
-      .action(async (tenantId: string, _options: unknown, command: Command) => {
-        const { client, show } = contextOf(command, terminal);
-        const { body } = await client.call("updateTenant", { params: { tenantId }, body: { status } });
-        show(body, `${done} ${body.name}.`);
-      });
+      .argument("<tenant>", "its id");
+    if (verb === "suspend") one.option("--reason <text>", "kept with the tenant, and told by what is blocked");
+    one.action(async (tenantId: string, { reason }: { readonly reason?: string }, command: Command) => {
+      const { client, show } = contextOf(command, terminal);
+      const { body } = await client.call("updateTenant", { params: { tenantId }, body: { status, ...(reason === undefined ? {} : { suspensionReason: reason }) } });
+      show(body, `${done} ${body.name}.`);
+    });
   }
 }
 

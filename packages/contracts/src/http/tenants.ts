@@ -25,6 +25,8 @@ const statusSchema = z.enum(["ACTIVE", "SUSPENDED"]).meta({ description: "Execut
 
 const shownStatusSchema = z.enum(["ACTIVE", "SUSPENDED", "OFFBOARDING"]).meta({ description: "OFFBOARDING: it can be read only, until it is erased or its off-boarding is given up.", example: "ACTIVE" });
 
+const suspensionReasonSchema = z.string().trim().min(1).max(500).nullable().meta({ description: "Why it is suspended, in the agency's words; null for none. Blocked executions tell it, outside callers never see it.", example: "Unpaid invoice" });
+
 const errorWorkflowSchema = idSchema("The workflow to be started when an execution fails whose workflow names none; null for the agency's. It needs a published trigger.error node.").nullable();
 
 export const tenantSchema = z
@@ -35,6 +37,7 @@ export const tenantSchema = z
     planId: idSchema("Its plan."),
     timeZone: z.string().meta({ description: "IANA time zone of its quota windows.", example: "Europe/Berlin" }),
     status: shownStatusSchema,
+    suspensionReason: suspensionReasonSchema,
     errorWorkflowId: errorWorkflowSchema,
     createdAt: instantSchema("When it was created."),
     updatedAt: instantSchema("When it was last changed."),
@@ -166,7 +169,7 @@ export const tenantRoutes = {
     path: "/v1/tenants/{tenantId}",
     tag,
     summary: "Change a tenant",
-    description: "Absent fields stay as they are. A change of plan counts from the next execution on.",
+    description: "Absent fields stay as they are. A change of plan counts from the next execution on. Resuming forgets the reason of a suspension.",
     scope: "tenants:write",
     subject: "agency",
     params,
@@ -176,6 +179,7 @@ export const tenantRoutes = {
         planId: idSchema("Its plan.").optional(),
         timeZone: timeZoneSchema.optional(),
         status: statusSchema.optional(),
+        suspensionReason: suspensionReasonSchema.optional(),
         externalId: externalIdSchema.nullable().optional(),
         errorWorkflowId: errorWorkflowSchema.optional(),
       })

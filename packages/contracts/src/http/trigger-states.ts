@@ -163,7 +163,7 @@ export const triggerStateRoutes = {
     tag,
     summary: "Trigger now",
     description:
-      "Starts an execution of a schedule beside its instants; with Idempotency-Key, a repeat is answered with the first execution, for ever. A polled source is looked at as soon as the plan's shortest interval allows.",
+      "Starts an execution of a schedule beside its instants; with Idempotency-Key, a repeat is answered with the first execution, for ever. Nothing starts while 50 executions of the tenant wait to start (`RATE_LIMITED`). A polled source is looked at as soon as the plan's shortest interval allows.",
     scope: "executions:write",
     subject: "tenant",
     params,
@@ -172,7 +172,7 @@ export const triggerStateRoutes = {
       200: { description: "The idempotency key was used before; this is the execution of then.", body: runSchema },
       202: { description: "The execution is queued, or the source is looked at.", body: runSchema },
     },
-    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED"],
+    problems: ["NOT_FOUND", "STATE_CONFLICT", "WORKFLOW_ARCHIVED", "RATE_LIMITED"],
   }),
   previewTrigger: defineRoute({
     operationId: "previewTrigger",

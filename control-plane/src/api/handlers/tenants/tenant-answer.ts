@@ -12,6 +12,7 @@ export function toTenantAnswer(tenant: TenantRecord): z.input<typeof tenantSchem
     planId: tenant.planId,
     timeZone: tenant.timeZone,
     status: tenant.status,
+    suspensionReason: tenant.suspensionReason,
     errorWorkflowId: tenant.errorWorkflowId,
     createdAt: toInstant(tenant.createdAt),
     updatedAt: toInstant(tenant.updatedAt),

@@ -1,5 +1,7 @@
+import { claimExecutions } from "@fluxo/prisma/executions/claim";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { manualGraph } from "../../testing/graphs.ts";
 import { PLANS, startHarness, type Harness, type TestAgency } from "../../testing/harness.ts";
 
 let api: Harness;
@@ -37,6 +39,30 @@ test("creates, reads, changes and finds a tenant", async () => {
   expect((await agency.client.get("/v1/tenants?status=SUSPENDED")).at("data")).toHaveLength(1);
   expect((await agency.client.patch(path, { externalId: "crm-2" })).status).toBe(200);
   expect((await agency.client.get("/v1/tenants?externalId=crm-2")).at("data", 0, "id")).toBe(created.text("id"));
+});
+
+test("a suspension keeps its reason, blocked executions tell it, and resuming forgets it", async () => {
+  const tenant = await api.createTestTenant(agency, "Unpaid");
+  const path = `/v1/tenants/${tenant.id}`;
+  const refused = await agency.client.patch(path, { suspensionReason: "Unpaid invoice" });
+  expect([refused.status, refused.at("issues", 0, "path")]).toEqual([400, "/body/suspensionReason"]);
+  const workflowId = (await tenant.client.post("/v1/workflows", { name: "W", graph: manualGraph })).text("id");
+  await tenant.client.post(`/v1/workflows/${workflowId}/publish`);
+  const blockedWith = async (): Promise<unknown> => {
+    const id = (await tenant.client.post(`/v1/workflows/${workflowId}/executions`, { input: {} })).text("executionId");
+    await claimExecutions(api.pool, { tenantId: tenant.id, executionIds: [id], owner: "test", leaseMs: 1_000, nodeTiers: {}, keepStarved: "never" });
+    return (await agency.client.forTenant(tenant.id).get(`/v1/executions/${id}`)).at("error");
+  };
+  expect((await agency.client.patch(path, { status: "SUSPENDED", suspensionReason: " Unpaid invoice " })).body).toMatchObject({ status: "SUSPENDED", suspensionReason: "Unpaid invoice" });
+  expect(await blockedWith()).toMatchObject({ code: "TENANT_SUSPENDED", message: "The tenant is suspended: Unpaid invoice" });
+  expect((await agency.client.patch(path, { name: "Unpaid still" })).at("suspensionReason")).toBe("Unpaid invoice");
+  expect((await agency.client.patch(path, { suspensionReason: null })).body).toMatchObject({ status: "SUSPENDED", suspensionReason: null });
+  expect(await blockedWith()).toMatchObject({ message: "The tenant is suspended." });
+  await agency.client.patch(path, { suspensionReason: "Unpaid again" });
+  expect((await agency.client.patch(path, { status: "ACTIVE" })).body).toMatchObject({ status: "ACTIVE", suspensionReason: null });
+  await agency.client.patch(path, { status: "SUSPENDED", suspensionReason: "Leaves" });
+  expect((await agency.client.post(`${path}/off-boarding`)).status).toBe(202);
+  expect((await agency.client.get(path)).body).toMatchObject({ status: "OFFBOARDING", suspensionReason: null });
 });
 
 test("names must be unique in the agency, not between agencies", async () => {

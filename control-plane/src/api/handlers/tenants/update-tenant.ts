@@ -3,6 +3,7 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import { armTriggers, notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { findTenant, updateTenant as changeTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
+import { invalid } from "../../http/validate.ts";
 import { assertErrorWorkflow } from "../error-workflow.ts";
 import { refuseTakenNames } from "../name-taken.ts";
 import { notFound } from "../not-found.ts";
@@ -14,6 +15,7 @@ export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, pa
   const found = await tenantDb.withAgency(access.agencyId, (db) => findTenant(db, params.tenantId));
   if (found === undefined) throw notFound("tenant");
   if (found.status === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
+  if (typeof body.suspensionReason === "string" && (body.status ?? found.status) !== "SUSPENDED") throw invalid([{ path: "/body/suspensionReason", code: "invalid_value", message: "goes with a suspended tenant only" }]);
   await assertErrorWorkflow(tenantDb, found.id, body.errorWorkflowId, "/body/errorWorkflowId");
   const tenant = await refuseTakenNames("tenant", () =>
     tenantDb.withAgency(access.agencyId, async (db) => {

@@ -1,7 +1,7 @@
 import type { backfillSchema } from "@fluxo/contracts/http/backfills";
 import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
-import { abortBackfill as abort, countRunningBackfills, createBackfill, findBackfill, listBackfills as findBackfills, type BackfillRecord } from "@fluxo/prisma/repositories/backfills";
+import { abortBackfill as abort, createBackfill, findBackfill, listBackfills as findBackfills, type BackfillRecord } from "@fluxo/prisma/repositories/backfills";
 import { assertNotArchived } from "@fluxo/prisma/repositories/workflows";
 import type { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
@@ -9,9 +9,6 @@ import { invalid } from "../../http/validate.ts";
 import { notFound } from "../not-found.ts";
 import { idOfPageToken, toIdPage } from "../pages.ts";
 import { requireSource, requireTrigger, ruleOf } from "./find-watched.ts";
-
-/** Backfills of one tenant that run at one time. */
-const RUNNING_MAX = 10;
 
 /** POST /v1/triggers/{triggerId}/backfill */
 export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ access, params, body }, { tenantDb, ids, clock }) => {
@@ -24,7 +21,6 @@ export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ acce
     const trigger = await requireSource(db, tenantId, params.triggerId);
     ruleOf(trigger);
     await assertNotArchived(db, tenantId, trigger.workflowId);
-    if ((await countRunningBackfills(db, tenantId)) >= RUNNING_MAX) throw new RequestError("STATE_CONFLICT", { detail: `The tenant has ${RUNNING_MAX} backfills that run; wait for one, or abort one.` });
     return createBackfill(db, tenantId, { id: ids.next(), triggerId: trigger.id, fromAt: from, toAt: to, pacePerMinute: body.pacePerMinute }, now);
   });
   return { status: 202, headers: { Location: `/v1/triggers/${backfill.triggerId}/backfills/${backfill.id}` }, body: toAnswer(backfill) };

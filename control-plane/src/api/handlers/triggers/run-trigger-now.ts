@@ -4,9 +4,14 @@ import { localTimeOf, timeZoneOf } from "@fluxo/core/schedule/preview";
 import { lookSoon } from "@fluxo/prisma/dispatch/arm";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { assertNotArchived } from "@fluxo/prisma/repositories/workflows";
+import { isQueueFull, QUEUED_MAX } from "@fluxo/prisma/executions/queue";
+import { hasOccurrence } from "@fluxo/prisma/repositories/occurrences";
 import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
 import { requireSource, ruleOf, type SourceTrigger } from "./find-watched.ts";
+
+/** About how long a queue takes to become shorter. */
+const RETRY_AFTER_SECONDS = 5;
 
 /** POST /v1/triggers/{triggerId}/run-now */
 export const runTriggerNow: Handler<Routes["runTriggerNow"]> = async ({ access, params, headers }, services) => {
@@ -14,7 +19,11 @@ export const runTriggerNow: Handler<Routes["runTriggerNow"]> = async ({ access, 
   const { trigger, nextDueAt } = await services.tenantDb.withTenant(tenantId, async (db) => {
     const found = await requireSource(db, tenantId, params.triggerId);
     await assertNotArchived(db, tenantId, found.workflowId);
-    return { trigger: found, nextDueAt: found.kind === "schedule" ? undefined : await lookSoon(db, tenantId, found.id) };
+    if (found.kind !== "schedule") return { trigger: found, nextDueAt: await lookSoon(db, tenantId, found.id) };
+    const key = headers["Idempotency-Key"];
+    const isRepeat = key !== undefined && (await hasOccurrence(db, tenantId, found.id, keyed(key)));
+    if (!isRepeat && (await isQueueFull(db, tenantId))) throw new RequestError("RATE_LIMITED", { detail: `${QUEUED_MAX} executions of the tenant wait to start; come again when there are fewer.`, retryAfterSeconds: RETRY_AFTER_SECONDS });
+    return { trigger: found, nextDueAt: undefined };
   });
   if (trigger.kind === "schedule") {
     const { executionId, isNew } = await startNow(tenantId, trigger, headers["Idempotency-Key"], services);
@@ -35,10 +44,15 @@ async function startNow(
   const timeZone = timeZoneOf(ruleOf(trigger).recurrence);
   const executionId = ids.next();
   const input = { scheduledAt: now.toISOString(), localTime: localTimeOf(now, timeZone), timeZone, lateMs: 0, missed: 0, manual: true };
-  const occurrenceKey = key === undefined ? `id:${executionId}` : `key:${key}`;
+  const occurrenceKey = key === undefined ? `id:${executionId}` : keyed(key);
   const [result] = await intake(pool, [{ tenantId, triggerId: trigger.id, occurrenceKey, executionId, input, payloadId: ids.next(), occurredAt: now }]);
   if (result === undefined || !("executionId" in result)) throw new RequestError("STATE_CONFLICT", { detail: "The published version has no such trigger." });
   const isNew = result.outcome === "accepted";
   if (isNew) handOver([{ tenantId, executionId }]);
   return { executionId: result.executionId, isNew };
+}
+
+/** The occurrence key of a start that the caller has a key for. */
+function keyed(key: string): string {
+  return `key:${key}`;
 }

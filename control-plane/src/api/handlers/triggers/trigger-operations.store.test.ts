@@ -233,6 +233,19 @@ describe("operations of a schedule", () => {
     expect((await tenant.client.get(`/v1/executions/${first.text("executionId")}`)).at("input")).toMatchObject({ manual: true, timeZone: "UTC" });
   });
 
+  test("nothing starts by hand while fifty executions of the tenant wait to start, but a repeat is answered", async () => {
+    const source = await publish(EVERY_MINUTE);
+    await sql("UPDATE executions SET status = 'CANCELED', completed_at = clock_timestamp() WHERE status = 'QUEUED'");
+    const start = (key: string) => tenant.client.post(`${source.path}/run-now`, undefined, { "idempotency-key": key });
+    for (let count = 0; count < 50; count += 1) expect((await start(`start-${count}`)).status).toBe(202);
+    const refused = await start("one-more");
+    expect([refused.status, refused.at("code"), refused.headers.get("retry-after")]).toEqual([429, "RATE_LIMITED", "5"]);
+    expect((await start("start-7")).status).toBe(200);
+    await sql("UPDATE executions SET status = 'CANCELED', completed_at = clock_timestamp() WHERE id IN (SELECT id FROM executions WHERE status = 'QUEUED' LIMIT 1)");
+    expect((await start("one-more")).status).toBe(202);
+    await sql("UPDATE executions SET status = 'CANCELED', completed_at = clock_timestamp() WHERE status = 'QUEUED'");
+  });
+
   test("a backfill starts what has no execution and will get none, once", async () => {
     const source = await publish(EVERY_MINUTE);
     const since = await winded(source, 10);
@@ -271,10 +284,11 @@ describe("operations of a schedule", () => {
     await sql("UPDATE backfills SET next_at = clock_timestamp() - interval '1 hour'");
     await backfills.tick();
     expect((await tenant.client.get(path)).at("started")).toBe(1);
-    const all = await Promise.all(Array.from({ length: 11 }, () => tenant.client.post(`${source.path}/backfill`, range)));
-    expect(all.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
-    const over = await tenant.client.post(`${source.path}/backfill`, range);
-    expect([over.status, over.at("code")]).toEqual([409, "STATE_CONFLICT"]);
+    // Of three triggers, whose requests do not wait for each other.
+    const sources = [source, await publish(EVERY_MINUTE), await publish(EVERY_MINUTE)];
+    const all = await Promise.all(Array.from({ length: 24 }, (_, index) => tenant.client.post(`${sources[index % 3]?.path}/backfill`, range)));
+    expect(all.filter(({ status }) => status === 202)).toHaveLength(10);
+    expect(new Set(all.filter(({ status }) => status !== 202).map((answer) => answer.at("code")))).toEqual(new Set(["STATE_CONFLICT"]));
     await sql("UPDATE backfills SET status = 'ABORTED', abort_reason = 'REQUESTED', completed_at = clock_timestamp() WHERE status = 'RUNNING'");
   });
 
