@@ -25,7 +25,7 @@ const statusSchema = z.enum(["ACTIVE", "SUSPENDED"]).meta({ description: "Execut
 
 const shownStatusSchema = z.enum(["ACTIVE", "SUSPENDED", "OFFBOARDING"]).meta({ description: "OFFBOARDING: it can be read only, until it is erased or its off-boarding is given up.", example: "ACTIVE" });
 
-const suspensionReasonSchema = z.string().trim().min(1).max(500).nullable().meta({ description: "Why it is suspended, in the agency's words; null for none. Blocked executions tell it, outside callers never see it.", example: "Unpaid invoice" });
+const suspensionReasonSchema = nameSchema("Why it is suspended, in the agency's words; null for none. Blocked executions tell it, outside callers never see it.", "Unpaid invoice").nullable();
 
 const errorWorkflowSchema = idSchema("The workflow to be started when an execution fails whose workflow names none; null for the agency's. It needs a published trigger.error node.").nullable();
 
