@@ -22,7 +22,7 @@ import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { Rollouts } from "../templates/rollouts.ts";
 import { loadRelayConfig, type RelayConfig } from "./config.ts";
 import { createEventApi } from "./event-api.ts";
-import { monitorInngest } from "./inngest-monitor.ts";
+import { createInngestMonitor } from "./inngest-monitor.ts";
 import { OutboxListener } from "./outbox-listener.ts";
 import { Relay } from "./relay.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -93,7 +93,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   };
   const operations = works.map((work) => new OperationWorker(work, { system: db, owner, clock: systemClock, logger, metrics, publishCancel }));
   const totals = createTotals(common);
-  const monitoring = new AbortController();
+  const inngestMonitor = createInngestMonitor(eventApi, systemClock, logger);
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("totals", () => totals.stop());
@@ -102,7 +102,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
     await Promise.all(operations.map((worker) => worker.stop()));
   });
   lifecycle.onStop("listener", () => listener.stop());
-  lifecycle.onStop("inngest monitor", () => monitoring.abort());
+  lifecycle.onStop("inngest monitor", () => inngestMonitor.stop());
 
   const app = express();
   app.disable("x-powered-by");
@@ -124,6 +124,6 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   usageRoller.start();
   totals.start();
   for (const worker of operations) worker.start();
-  void monitorInngest(eventApi, systemClock, logger, monitoring.signal);
+  inngestMonitor.start();
   return server.port;
 }

@@ -4,6 +4,7 @@ import { forgetExpired } from "@fluxo/prisma/executions/memory";
 import { drainParked } from "@fluxo/prisma/relay/drain";
 import { sweep, type SweepKind } from "@fluxo/prisma/relay/sweep";
 import type { Logger } from "@fluxo/runtime/logger";
+import { Rounds } from "@fluxo/runtime/rounds";
 import type { SystemDb } from "./relay.ts";
 
 export interface SweeperOptions {
@@ -33,12 +34,17 @@ const FORGET_INTERVAL_MS = 60_000;
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   #forgetAt = 0;
 
   constructor(options: SweeperOptions) {
+    const { clock, logger, limit = LIMIT, intervalMs = INTERVAL_MS } = options;
     this.#options = options;
+    const round = async (): Promise<number> => {
+      const woken = await this.tick().finally(() => this.#forget());
+      return woken < limit ? intervalMs : 0;
+    };
+    this.#rounds = new Rounds({ clock, logger, round, failure: "sweep failed", failedRestMs: intervalMs });
   }
 
   /** One sweep. @returns how many were woken. @throws when PostgreSQL fails */
@@ -57,25 +63,12 @@ export class Sweeper {
   }
 
   start(): void {
-    this.#loop ??= this.#work();
+    this.#rounds.start();
   }
 
   /** Resolves when the sweep that runs is finished. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
-
-  async #work(): Promise<void> {
-    const { clock, logger, limit = LIMIT, intervalMs = INTERVAL_MS } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      const woken = await this.tick().catch((error: unknown) => {
-        logger.error({ err: error }, "sweep failed");
-        return 0;
-      });
-      await this.#forget();
-      if (woken < limit) await clock.sleep(intervalMs, this.#stopping.signal).catch(() => undefined);
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** Forgets a portion of what expired, when it is time. */

@@ -3,6 +3,7 @@ import { countUsageDifferences } from "@fluxo/prisma/usage/differences";
 import { rollUsage } from "@fluxo/prisma/usage/roll";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
+import { Rounds } from "@fluxo/runtime/rounds";
 
 export interface UsageRollerOptions {
   /** Connections of fluxo_system. */
@@ -26,12 +27,17 @@ const CHECKED_MS = 3 * 3_600_000;
  */
 export class UsageRoller {
   readonly #options: UsageRollerOptions;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   #checkAt = 0;
 
   constructor(options: UsageRollerOptions) {
+    const { clock, logger } = options;
     this.#options = options;
+    const round = async (): Promise<number> => {
+      const hasMore = await this.tick().finally(() => this.#checkWhenDue());
+      return hasMore ? 0 : INTERVAL_MS;
+    };
+    this.#rounds = new Rounds({ clock, logger, round, failure: "usage was not rolled up; the next round does it", failedRestMs: INTERVAL_MS });
   }
 
   /** Rolls up a portion. @returns whether more is ready. @throws when PostgreSQL fails */
@@ -54,25 +60,12 @@ export class UsageRoller {
   }
 
   start(): void {
-    this.#loop ??= this.#work();
+    this.#rounds.start();
   }
 
   /** Resolves when the portion that runs is finished. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
-
-  async #work(): Promise<void> {
-    const { clock, logger } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      const hasMore = await this.tick().catch((error: unknown) => {
-        logger.error({ err: error }, "usage was not rolled up; the next round does it");
-        return false;
-      });
-      await this.#checkWhenDue();
-      if (!hasMore) await clock.sleep(INTERVAL_MS, this.#stopping.signal).catch(() => undefined);
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #checkWhenDue(): Promise<void> {

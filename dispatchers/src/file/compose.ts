@@ -4,7 +4,7 @@ import { openConfiguredVault } from "@fluxo/runtime/secrets/configured-vault";
 import type { Dispatcher, DispatcherParts } from "../dispatcher.ts";
 import { TriggerCredentials } from "../email/trigger-credentials.ts";
 import { composePolling } from "../polling/compose-polling.ts";
-import { CopySweep } from "./copy-sweep.ts";
+import { createCopySweep } from "./copy-sweep.ts";
 import { FileSource } from "./file-source.ts";
 import { FolderWatches } from "./folder-watches.ts";
 import { bucketOpener } from "./open-bucket.ts";
@@ -18,7 +18,7 @@ export async function composeFiles(parts: DispatcherParts): Promise<Dispatcher> 
   const credentials = new TriggerCredentials({ db: app, vault, tokens: new AccessTokens({ db: app, vault, http, clock, owner }) });
   const watches = root === undefined ? undefined : new FolderWatches({ root, system, logger });
   const source = new FileSource({ app, ids, contentBytesMax: config.DISPATCHER_FILE_BYTES_MAX, root, openBucket: bucketOpener({ credentials, http, clock }), ...(watches === undefined ? {} : { onLook: watches.onLook }) });
-  const sweep = new CopySweep({ system, clock, logger });
+  const sweep = createCopySweep({ system, clock, logger });
   const dispatcher = composePolling("file", source, parts);
   return {
     start: () => {

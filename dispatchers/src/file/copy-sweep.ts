@@ -1,6 +1,7 @@
 import type { Clock } from "@fluxo/core/ports/clock";
 import { sweepFileCopies } from "@fluxo/prisma/files/file-copies";
 import type { Logger } from "@fluxo/runtime/logger";
+import { Rounds } from "@fluxo/runtime/rounds";
 import type pg from "pg";
 
 export interface CopySweepOptions {
@@ -17,33 +18,7 @@ const INTERVAL_MS = 600_000;
 const LIMIT = 20;
 
 /** Throws away copies that nobody told: of dispatchers that crashed or lost their lease, and of changes that made no execution. Every dispatcher of files does so. */
-export class CopySweep {
-  readonly #options: CopySweepOptions;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
-
-  constructor(options: CopySweepOptions) {
-    this.#options = options;
-  }
-
-  start(): void {
-    this.#loop ??= this.#work();
-  }
-
-  /** Resolves when the sweep that runs is finished. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
-
-  async #work(): Promise<void> {
-    const { system, clock, logger } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      const gone = await sweepFileCopies(system, COPY_AGE_MS_MAX, LIMIT).catch((error: unknown) => {
-        logger.error({ err: error }, "copies of watched files could not be swept");
-        return 0;
-      });
-      if (gone < LIMIT) await clock.sleep(INTERVAL_MS, this.#stopping.signal).catch(() => undefined);
-    }
-  }
+export function createCopySweep({ system, clock, logger }: CopySweepOptions): Rounds {
+  const round = async (): Promise<number> => ((await sweepFileCopies(system, COPY_AGE_MS_MAX, LIMIT)) < LIMIT ? INTERVAL_MS : 0);
+  return new Rounds({ clock, logger, round, failure: "copies of watched files could not be swept", failedRestMs: INTERVAL_MS });
 }

@@ -2,6 +2,7 @@ import type { Clock } from "@fluxo/core/ports/clock";
 import { countTriggerHealth, findFailingCredentials, markSilentTriggers, type AudibleTrigger } from "@fluxo/prisma/dispatch/health";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
+import { Rounds } from "@fluxo/runtime/rounds";
 import type pg from "pg";
 
 export interface HealthSweepOptions {
@@ -25,13 +26,14 @@ const CREDENTIALS_MAX = 1_000;
  */
 export class HealthSweep {
   readonly #options: HealthSweepOptions;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #rounds: Rounds;
   #last: AudibleTrigger | undefined;
   #deadCredentials: ReadonlySet<string> = new Set();
 
   constructor(options: HealthSweepOptions) {
+    const { clock, logger, intervalMs = INTERVAL_MS } = options;
     this.#options = options;
+    this.#rounds = new Rounds({ clock, logger, round: () => this.tick().then(() => intervalMs), failure: "health sweep failed", failedRestMs: intervalMs });
   }
 
   /** One sweep. @returns whether there is more to look at. @throws when PostgreSQL fails */
@@ -49,21 +51,12 @@ export class HealthSweep {
   }
 
   start(): void {
-    this.#loop ??= this.#work();
+    this.#rounds.start();
   }
 
   /** Resolves when the sweep that runs is finished. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
-
-  async #work(): Promise<void> {
-    const { clock, logger, intervalMs = INTERVAL_MS } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      await this.tick().catch((error: unknown) => logger.error({ err: error }, "health sweep failed"));
-      await clock.sleep(intervalMs, this.#stopping.signal).catch(() => undefined);
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #count(): Promise<void> {

@@ -2,6 +2,7 @@ import { toNodeFailure } from "@fluxo/core/errors/failure";
 import type { IdSource } from "@fluxo/core/ports/clock";
 import { claimDryReruns, finishDryRerun, loadDryRerun, type DryRerunEnd, type LeasedDryRerun } from "@fluxo/prisma/executions/dry-rerun";
 import type { Logger } from "@fluxo/runtime/logger";
+import { Rounds } from "@fluxo/runtime/rounds";
 import { DRY_RERUN_MS_MAX, runDry } from "./dry-rerun.ts";
 import type { NodeTools } from "./node-runner.ts";
 
@@ -31,11 +32,12 @@ const LEASE_MS = DRY_RERUN_MS_MAX + 30_000;
 /** Takes dry reruns and runs them, beside the executions: few at a time, one of a tenant, and without a slot or a quota. */
 export class DryTaker {
   readonly #options: DryTakerOptions;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #rounds: Rounds;
 
   constructor(options: DryTakerOptions) {
+    const { tools, logger, intervalMs = INTERVAL_MS } = options;
     this.#options = options;
+    this.#rounds = new Rounds({ clock: tools.clock, logger, round: async () => ((await this.tick()) === 0 ? intervalMs : 0), failure: "round of dry reruns failed", failedRestMs: intervalMs });
   }
 
   /** One round: takes what there is, runs it, writes the results. @returns how many. @throws when PostgreSQL fails */
@@ -47,13 +49,12 @@ export class DryTaker {
   }
 
   start(): void {
-    this.#loop ??= this.#work();
+    this.#rounds.start();
   }
 
   /** What runs is given up; another worker takes it when its lease is over. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   async #run(dryRerun: LeasedDryRerun): Promise<void> {
@@ -61,21 +62,10 @@ export class DryTaker {
     try {
       const task = await loadDryRerun(app, dryRerun);
       if (task === undefined) return;
-      const end: DryRerunEnd = await runDry({ ...this.#options, tenantId: dryRerun.tenantId, task, signal: this.#stopping.signal }).then((result) => ({ result }), (error: unknown) => ({ error: told(error) }));
-      if (!this.#stopping.signal.aborted) await finishDryRerun(app, owner, dryRerun, end);
+      const end: DryRerunEnd = await runDry({ ...this.#options, tenantId: dryRerun.tenantId, task, signal: this.#rounds.signal }).then((result) => ({ result }), (error: unknown) => ({ error: told(error) }));
+      if (!this.#rounds.signal.aborted) await finishDryRerun(app, owner, dryRerun, end);
     } catch (error) {
       logger.error({ err: error, tenantId: dryRerun.tenantId, dryRerunId: dryRerun.id }, "dry rerun failed; it is taken again when its lease is over");
-    }
-  }
-
-  async #work(): Promise<void> {
-    const { tools, logger, intervalMs = INTERVAL_MS } = this.#options;
-    while (!this.#stopping.signal.aborted) {
-      const taken = await this.tick().catch((error: unknown) => {
-        logger.error({ err: error }, "round of dry reruns failed");
-        return 0;
-      });
-      if (taken === 0) await tools.clock.sleep(intervalMs, this.#stopping.signal).catch(() => undefined);
     }
   }
 }
