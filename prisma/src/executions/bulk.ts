@@ -1,25 +1,14 @@
-import type { ExecutionStatus } from "@fluxo/core/status/execution-status";
 import type pg from "pg";
 import { toJsonb } from "../database/jsonb.ts";
 import type { OperationTurn } from "../operations/turns.ts";
+import type { ExecutionFilter } from "../repositories/executions.ts";
 import type { RerunFrom, RerunVersion } from "./rerun.ts";
 
 /** What a bulk operation does to each execution. */
 export type BulkKind = "rerun" | "cancel";
 
 /** Which executions: these, or all for which every field holds (`from` is included, `to` is not; both of `queuedAt`, ISO 8601). */
-export type BulkFilter =
-  | { readonly ids: readonly string[] }
-  | {
-      readonly statuses?: readonly ExecutionStatus[] | undefined;
-      readonly workflowId?: string | undefined;
-      readonly triggerId?: string | undefined;
-      readonly reason?: string | undefined;
-      readonly errorCode?: string | undefined;
-      readonly rerunOf?: string | undefined;
-      readonly from?: string | undefined;
-      readonly to?: string | undefined;
-    };
+export type BulkFilter = { readonly ids: readonly string[] } | (Omit<ExecutionFilter, "from" | "to"> & { readonly from?: string | undefined; readonly to?: string | undefined });
 
 /** How reruns are made; empty for a cancel. */
 export interface BulkOptions {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "@fluxo/core/json";
+import { kindOf } from "@fluxo/core/templates/values";
 import { holds } from "../conditions/evaluate.ts";
 import { numberOf } from "../paths/number.ts";
 import { valueAt } from "../paths/path.ts";
@@ -23,7 +24,7 @@ export function filterOf(config: Json): TriggerFilter | undefined {
 function failureOf({ path, operator, right = null, caseSensitive }: FilterCondition, payload: JsonObject): string | undefined {
   const found = valueAt(payload, path);
   const left = found ?? null;
-  if (left !== null && !isEvaluable(left, operator, right)) return `${path} is ${nameOf(left)}, which ${operator} cannot look at.`;
+  if (left !== null && !isEvaluable(left, operator, right)) return `${path} is ${kindOf(left)}, which ${operator} cannot look at.`;
   if (holds({ left, operator, right, caseSensitive })) return undefined;
   return found === undefined ? `${path} is not there, so ${operator} does not hold.` : `${path}: ${operator} does not hold.`;
 }
@@ -54,19 +55,5 @@ function isEvaluable(left: Json, operator: FilterCondition["operator"], right: J
       return true;
     default:
       return operator satisfies never;
-  }
-}
-
-function nameOf(value: Json): string {
-  if (Array.isArray(value)) return "an array";
-  switch (typeof value) {
-    case "string":
-      return "a text";
-    case "number":
-      return "a number";
-    case "boolean":
-      return "a boolean";
-    default:
-      return "an object";
   }
 }
