@@ -14,6 +14,7 @@ import { routeTable } from "./http/router.ts";
 import { TenantScope } from "./http/tenant-scope.ts";
 import { referencePage } from "./reference/reference-page.ts";
 import type { ApiServices } from "./services.ts";
+import { signOutPages } from "./sign-in/pages.ts";
 
 export interface AppOptions {
   readonly services: ApiServices;
@@ -39,7 +40,7 @@ export function createApiApp({ services, authenticator, pageOrigin, trustedProxi
   app.disable("etag");
   app.set("query parser", "simple");
   app.use(requestId(ids), observe(metrics, logger), helmet());
-  app.use(health, referencePage());
+  app.use(health, referencePage(), signOutPages());
   const gate = { authenticator, tenants: new TenantScope(tenantDb, clock), eventTokens: services.eventTokens, cookies: services.signIns.cookies, pageOrigin, trustedProxies, limits, checksAnswers };
   app.use(routeTable(ROUTES, handlers, afterCommits(services), gate));
   app.use(() => {

@@ -56,7 +56,8 @@ describe.each(operations.map(({ path, method, operation }) => [`${method} ${path
     expect(statuses).toContain("500");
     for (const [status, response] of Object.entries(operation.responses)) {
       expect(response.description, status).toBeTruthy();
-      if (Number(status) >= 400) expect(Object.keys(response.content ?? {})).toEqual(["application/problem+json"]);
+      // Where people sign in and out, refusals are pages as well.
+      if (Number(status) >= 400) expect(Object.keys(response.content ?? {})).toEqual(["application/problem+json", ...(path.startsWith("/auth/") ? ["text/html"] : [])]);
     }
     expect(operation.responses["401"]?.description?.includes("`UNAUTHENTICATED`") ?? false).toBe(operation.security.length > 0);
     if (operation.requestBody !== undefined) expect(statuses).toContain("415");

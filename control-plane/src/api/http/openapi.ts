@@ -5,6 +5,7 @@ import { fieldsOf, isOneTransaction, isTagged, keepsAnswers, readerOf } from "@f
 import { compareText } from "@fluxo/core/collections";
 import { ERROR_CODES, type RequestErrorCode } from "@fluxo/core/errors/codes";
 import { z } from "zod";
+import { isOfPages } from "../sign-in/pages.ts";
 import { TAG_LIST } from "./entity-tags.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 
@@ -146,7 +147,7 @@ function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiRespons
       {
         description: group.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}`).join("\n"),
         headers: { "X-Request-Id": { description: "The id of the request.", schema: { type: "string" } } },
-        content: { "application/problem+json": { schema: problemSchema } },
+        content: { "application/problem+json": { schema: problemSchema }, ...(isOfPages(route.path) ? { "text/html": { schema: { type: "string" as const, description: "The same as a page, for a browser that names text/html in Accept." } } } : {}) },
       },
     ]);
   return Object.fromEntries(entries);

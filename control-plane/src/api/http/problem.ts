@@ -6,11 +6,13 @@ import { isStoreUnavailable } from "@fluxo/prisma/repositories/unavailable";
 import type { Logger } from "@fluxo/runtime/logger";
 import type { ErrorRequestHandler } from "express";
 import { RateLimitedError } from "../../rate-limits/fields.ts";
+import { sendPage } from "../sign-in/page.ts";
+import { isForPerson, isOfPages, refusalPage } from "../sign-in/pages.ts";
 import { requestIdOf } from "./request-id.ts";
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** Renders every error as problem details (RFC 9457): the only place that does. What is not expected is logged and answered without a word about it. */
+/** Renders every error as problem details (RFC 9457), or as a page for a person whose browser signs in or out: the only place that does. What is not expected is logged and answered without a word about it. */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const known = toRequestError(error);
@@ -23,6 +25,11 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
     if (known.code === "UNAUTHENTICATED") response.set("WWW-Authenticate", 'Bearer realm="fluxo"');
     if (known instanceof RateLimitedError) response.set(known.fields);
     if (known.retryAfterSeconds !== undefined) response.set("Retry-After", String(known.retryAfterSeconds));
+    if (isOfPages(request.path)) response.vary("Accept");
+    if (isForPerson(request)) {
+      sendPage(response, known.status, refusalPage(known, requestId));
+      return;
+    }
     response.status(known.status).set("Cache-Control", "no-store").type("application/problem+json").send(JSON.stringify(toProblem(known, requestId)));
   };
 }

@@ -140,7 +140,7 @@ async function callerOf(route: RouteDefinition, request: Request, context: Reque
   const access = tokenAccess(route, request, gate) ?? (await gate.authenticator.authenticate({ authorization: request.get("authorization"), sessionToken, ip: context.ip }));
   if (access.sessionId !== null) {
     const told = { origin: request.get("origin"), secFetchSite: request.get("sec-fetch-site"), csrf: request.get("fluxo-csrf") };
-    assertSameOrigin(request.method, told, gate.pageOrigin);
+    assertSameOrigin(request.method, told, gate.pageOrigin, route.isForm === true);
   }
   return { ...access, context };
 }

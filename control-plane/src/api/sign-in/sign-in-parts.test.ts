@@ -25,9 +25,9 @@ test("reads one cookie among others, and none of two with the same name", () => 
 });
 
 test("a change needs the browser's word that it comes from here, and the header; reading needs neither", () => {
-  const refused = (method: string, origin?: string, secFetchSite?: string, csrf: string | undefined = "1"): boolean => {
+  const refused = (method: string, origin?: string, secFetchSite?: string, csrf: string | undefined = "1", isForm = false): boolean => {
     try {
-      assertSameOrigin(method, { origin, secFetchSite, csrf }, page);
+      assertSameOrigin(method, { origin, secFetchSite, csrf }, page, isForm);
       return false;
     } catch (error) {
       expect(error).toMatchObject({ code: "CSRF_REFUSED" });
@@ -39,6 +39,8 @@ test("a change needs the browser's word that it comes from here, and the header;
     fc.property(fc.constantFrom("POST", "PUT", "PATCH", "DELETE"), fc.constantFrom(undefined, page, "null", "https://api.example.com.evil.example", "http://api.example.com"), fc.constantFrom(undefined, "same-origin", "same-site", "cross-site", "none"), fc.constantFrom("1", "0", ""), (method, origin, site, csrf) => {
       const isFromHere = (site === "same-origin" && (origin === undefined || origin === page)) || (site === undefined && origin === page);
       expect(refused(method, origin, site, csrf)).toBe(!(isFromHere && csrf === "1"));
+      // Of a form, the origin is all.
+      expect(refused(method, origin, site, csrf, true)).toBe(!isFromHere);
     }),
   );
 });

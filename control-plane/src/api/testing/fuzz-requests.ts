@@ -25,7 +25,7 @@ export interface DocumentedOperation {
   readonly operationId: string;
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly required?: boolean; readonly content: { readonly "application/json": { readonly schema: Schema } } };
-  readonly responses: Readonly<Record<string, { readonly description: string }>>;
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, unknown>> }>>;
 }
 
 const TEXTS = ["", " ", "\u0000", "\u{1d54f}".repeat(300), "../../etc/passwd", "'; DROP TABLE tenants; --", "{{7*7}}", "${7*7}", "__proto__", "constructor", "-1", "1e309", "9".repeat(400), "NaN", "null", "true", "a".repeat(5_000), "\r\nX-Injected: 1", "%00", "\u202e"];

@@ -52,6 +52,8 @@ export interface RouteDefinition {
   readonly repeatable?: string;
   /** Of an operation that is no GET: why it leaves no entry in the audit log. */
   readonly unaudited?: string;
+  /** Whether a form of a page of this API may send it with a session: it takes no body, and the origin is all that is checked. */
+  readonly isForm?: true;
   /** Of a GET that gives away more than one thing: it leaves an entry in the audit log. */
   readonly isExport?: true;
   /** The refusals of this operation, besides those that every operation of its shape has. */

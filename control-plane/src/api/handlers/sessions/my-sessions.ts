@@ -6,6 +6,8 @@ import type { Access } from "../../access/access.ts";
 import type { Handler } from "../../http/handler.ts";
 import { toInstant } from "../instants.ts";
 import { notFound } from "../not-found.ts";
+import { wantsPage } from "../../sign-in/page.ts";
+import { SIGNED_OUT } from "../../sign-in/pages.ts";
 import { inOwnScope } from "../own-scope.ts";
 
 /** GET /v1/me/sessions */
@@ -30,6 +32,7 @@ export const signOut: Handler<Routes["signOut"]> = async ({ access, headers, con
   sessionOf(access);
   const cookies = await signIns.end(headers.Cookie, context);
   await announceAccess({ version: 1, kind: "sessions" });
+  if (wantsPage(headers.Accept)) return { status: 303, headers: { Location: SIGNED_OUT, "Set-Cookie": cookies } };
   return { status: 204, headers: { "Set-Cookie": cookies } };
 };
 
