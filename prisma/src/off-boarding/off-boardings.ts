@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import type { Prisma } from "../generated/client.ts";
+import { isParked } from "../operations/turns.ts";
 import { pageOfRows, type Page } from "../repositories/page.ts";
 
 export const OFF_BOARDING_STATUSES = ["STOPPING", "EXPORTING", "READY", "ACKNOWLEDGED", "ERASING", "ERASED", "ABORTED"] as const;
@@ -20,6 +21,7 @@ export interface OffBoardingRecord {
   readonly id: string;
   readonly tenantId: string;
   readonly status: OffBoardingStatus;
+  readonly isParked: boolean;
   readonly requestedAt: Date;
   readonly requestedBy: Doer;
   /** What the archive waits for; null when it waits for nothing. */
@@ -55,6 +57,7 @@ function toRecord(row: Row): OffBoardingRecord {
     tenantId: row.subjectId,
     // A check constraint keeps it to the known ones.
     status: row.status as OffBoardingStatus,
+    isParked: isParked(row),
     requestedAt: row.requestedAt,
     requestedBy: doer(row.requestedByKind, row.requestedBy),
     // A check constraint keeps the reason to the known ones.

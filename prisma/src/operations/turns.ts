@@ -21,6 +21,11 @@ export interface OperationTurn {
 export const PARKED_AFTER = 10;
 export const PARKED_REST_MS = 3_600_000;
 
+/** Whether an operation is tried now and then only. */
+export function isParked({ attempts, completedAt }: { readonly attempts: number; readonly completedAt: Date | null }): boolean {
+  return attempts >= PARKED_AFTER && completedAt === null;
+}
+
 /** SQLSTATE with which `fluxo_operation_hold` takes a transaction back. */
 const TURN_OVER = "FX013";
 

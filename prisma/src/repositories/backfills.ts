@@ -1,5 +1,6 @@
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "../database/tenant-db.ts";
+import { isParked } from "../operations/turns.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
 type BackfillStatus = "RUNNING" | "ABORTED" | "DONE";
@@ -14,6 +15,7 @@ export interface BackfillRecord {
   readonly nextFrom: Date;
   readonly pacePerMinute: number;
   readonly status: BackfillStatus;
+  readonly isParked: boolean;
   readonly abortReason: "REQUESTED" | "TRIGGER_OFF" | null;
   readonly started: number;
   readonly duplicate: number;
@@ -22,16 +24,17 @@ export interface BackfillRecord {
   readonly completedAt: Date | null;
 }
 
-const select = { id: true, triggerId: true, fromAt: true, toAt: true, nextFrom: true, pacePerMinute: true, status: true, abortReason: true, started: true, duplicate: true, skipped: true, createdAt: true, completedAt: true } as const;
+const select = { id: true, triggerId: true, fromAt: true, toAt: true, nextFrom: true, pacePerMinute: true, status: true, attempts: true, abortReason: true, started: true, duplicate: true, skipped: true, createdAt: true, completedAt: true } as const;
 
-interface StoredRow extends Omit<BackfillRecord, "status" | "abortReason"> {
+interface StoredRow extends Omit<BackfillRecord, "status" | "abortReason" | "isParked"> {
   readonly status: string;
+  readonly attempts: number;
   readonly abortReason: string | null;
 }
 
 /** Check constraints keep both to the known ones. */
-function typed(row: StoredRow): BackfillRecord {
-  return { ...row, status: row.status as BackfillStatus, abortReason: row.abortReason as BackfillRecord["abortReason"] };
+function typed({ attempts, ...row }: StoredRow): BackfillRecord {
+  return { ...row, isParked: isParked({ ...row, attempts }), status: row.status as BackfillStatus, abortReason: row.abortReason as BackfillRecord["abortReason"] };
 }
 
 /** Backfills of one tenant that run at one time. */

@@ -2,6 +2,7 @@ import type { Json } from "@fluxo/core/json";
 import type { BulkStatus } from "@fluxo/core/status/bulk-status";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import type { BulkKind } from "../executions/bulk.ts";
+import { isParked } from "../operations/turns.ts";
 import { fromJsonb } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
@@ -13,6 +14,7 @@ export interface BulkOperationRecord {
   readonly options: Json;
   readonly pacePerMinute: number;
   readonly status: BulkStatus;
+  readonly isParked: boolean;
   readonly matched: number;
   readonly done: number;
   readonly failed: number;
@@ -38,6 +40,7 @@ const select = {
   options: true,
   pacePerMinute: true,
   status: true,
+  attempts: true,
   matched: true,
   done: true,
   failed: true,
@@ -47,7 +50,8 @@ const select = {
   completedAt: true,
 } as const;
 
-interface StoredRow extends Omit<BulkOperationRecord, "kind" | "status" | "filter" | "options"> {
+interface StoredRow extends Omit<BulkOperationRecord, "kind" | "status" | "isParked" | "filter" | "options"> {
+  readonly attempts: number;
   readonly kind: string;
   readonly status: string;
   readonly filter: Parameters<typeof fromJsonb>[0];
@@ -55,8 +59,8 @@ interface StoredRow extends Omit<BulkOperationRecord, "kind" | "status" | "filte
 }
 
 /** Check constraints keep kind and status to the known ones. */
-function typed(row: StoredRow): BulkOperationRecord {
-  return { ...row, kind: row.kind as BulkKind, status: row.status as BulkStatus, filter: fromJsonb(row.filter), options: fromJsonb(row.options) };
+function typed({ attempts, ...row }: StoredRow): BulkOperationRecord {
+  return { ...row, isParked: isParked({ ...row, attempts }), kind: row.kind as BulkKind, status: row.status as BulkStatus, filter: fromJsonb(row.filter), options: fromJsonb(row.options) };
 }
 
 /** Newest first. @param db of the tenant */

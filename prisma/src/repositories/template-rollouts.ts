@@ -2,6 +2,7 @@ import type { Json } from "@fluxo/core/json";
 import type { RolloutItemStatus, RolloutPhase, RolloutStatus } from "@fluxo/core/workflow-templates/rollout";
 import type { ScopedDb } from "../database/tenant-db.ts";
 import { Prisma } from "../generated/client.ts";
+import { isParked } from "../operations/turns.ts";
 import { fromJsonb, toJsonColumn } from "./json.ts";
 import { pageOfRows, type Page } from "./page.ts";
 
@@ -13,6 +14,7 @@ export interface RolloutRecord {
   readonly versionId: string | null;
   readonly rollsBackId: string | null;
   readonly status: RolloutStatus;
+  readonly isParked: boolean;
   readonly phase: RolloutPhase;
   readonly canaryPolicy: Json;
   readonly onConflict: string;
@@ -73,6 +75,7 @@ const select = {
   versionId: true,
   rollsBackId: true,
   status: true,
+  attempts: true,
   phase: true,
   canaryPolicy: true,
   onConflict: true,
@@ -102,11 +105,11 @@ const itemSelect = {
 } as const;
 
 type Column = Parameters<typeof fromJsonb>[0];
-type Row = Omit<RolloutRecord, "kind" | "status" | "phase" | "canaryPolicy"> & { readonly kind: string; readonly status: string; readonly phase: string; readonly canaryPolicy: Column };
+type Row = Omit<RolloutRecord, "kind" | "status" | "isParked" | "phase" | "canaryPolicy"> & { readonly attempts: number; readonly kind: string; readonly status: string; readonly phase: string; readonly canaryPolicy: Column };
 type ItemRow = Omit<RolloutItemRecord, "status" | "parameters" | "fromParameters"> & { readonly status: string; readonly parameters: Column; readonly fromParameters: Column };
 
 /** Check constraints keep kind, status and phase to the known ones. */
-const toRecord = (row: Row): RolloutRecord => ({ ...row, kind: row.kind as RolloutRecord["kind"], status: row.status as RolloutStatus, phase: row.phase as RolloutPhase, canaryPolicy: fromJsonb(row.canaryPolicy) });
+const toRecord = ({ attempts, ...row }: Row): RolloutRecord => ({ ...row, isParked: isParked({ ...row, attempts }), kind: row.kind as RolloutRecord["kind"], status: row.status as RolloutStatus, phase: row.phase as RolloutPhase, canaryPolicy: fromJsonb(row.canaryPolicy) });
 const toItem = (row: ItemRow): RolloutItemRecord => ({ ...row, status: row.status as RolloutItemStatus, parameters: fromJsonb(row.parameters), fromParameters: fromJsonb(row.fromParameters) });
 
 /** Newest first. @param db of the agency */

@@ -116,9 +116,9 @@ async function readRollout({ client }: Context, rolloutId: string) {
   return (await client.call("getRollout", { params: { rolloutId } })).body;
 }
 
-function progressOf({ id, status, tenants, stop }: Progress): string {
+function progressOf({ id, status, isParked, tenants, stop }: Progress): string {
   const counts = Object.entries(tenants).flatMap(([name, tenantCount]) => (tenantCount === 0 ? [] : [`${name} ${tenantCount}`]));
-  return `The rollout ${id} is ${status}: ${counts.join(", ")}.${stop === null ? "" : ` ${stop.code}: ${stop.message}`}`;
+  return `The rollout ${id} is ${status}: ${counts.join(", ")}.${isParked ? " Its turns fail: it is tried once an hour." : ""}${stop === null ? "" : ` ${stop.code}: ${stop.message}`}`;
 }
 
 async function rollout(context: Context, templateId: string, options: RolloutOptions): Promise<void> {

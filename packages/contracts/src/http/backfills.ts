@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
-import { givenInstantSchema, idSchema, instantSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { givenInstantSchema, idSchema, instantSchema, isParkedSchema, pageOf, pageQueryShape } from "./scalars.ts";
 
 const tag = "Triggers";
 const countSchema = (description: string, example: number) => z.int().meta({ description, example });
@@ -14,6 +14,7 @@ export const backfillSchema = z
     nextFrom: instantSchema("Instants before it are done; `to` when all are."),
     pacePerMinute: countSchema("Executions that it starts in a minute at most.", 60),
     status: z.enum(["RUNNING", "ABORTED", "DONE"]).meta({ description: "ABORTED and DONE are final.", example: "RUNNING" }),
+    isParked: isParkedSchema,
     abortReason: z.enum(["REQUESTED", "TRIGGER_OFF"]).nullable().meta({ description: "REQUESTED: somebody aborted it; TRIGGER_OFF: the trigger takes nothing any more.", example: null }),
     started: countSchema("Executions that it made.", 24),
     duplicate: countSchema("Instants that an earlier backfill started.", 0),

@@ -4,7 +4,7 @@ import { executionFilterShape } from "./executions.ts";
 import { idempotencyHeaders } from "./idempotency.ts";
 import { refineRerun, rerunOptionsShape } from "./reruns.ts";
 import { defineRoute } from "./route.ts";
-import { idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { idSchema, instantSchema, isParkedSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
 
 const tag = "Bulk operations";
 
@@ -29,6 +29,7 @@ export const bulkOperationSchema = z
     options: z.record(z.string(), z.unknown()).nullable().meta({ description: "How each execution is repeated; null for a cancel." }),
     pacePerMinute: countSchema("Executions that it changes in a minute at most.", 60),
     status: statusSchema,
+    isParked: isParkedSchema,
     matched: countSchema("How many executions it is about.", 120),
     done: countSchema("Changed.", 80),
     failed: countSchema("Could not be changed because Fluxo failed.", 0),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
-import { idSchema, instantSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { idSchema, instantSchema, isParkedSchema, nameSchema, pageOf, pageQueryShape } from "./scalars.ts";
 
 const tag = "Off-boarding";
 
@@ -19,6 +19,7 @@ const offBoardingShape = {
   id: idSchema("The off-boarding's id."),
   tenantId: idSchema("The tenant; after its erasure nothing else has this id."),
   status: statusSchema,
+  isParked: isParkedSchema,
   requestedAt: instantSchema("When it was begun."),
   requestedBy: doerSchema,
   waitsFor: z

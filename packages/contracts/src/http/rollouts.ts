@@ -2,7 +2,7 @@ import { canaryPolicySchema } from "@fluxo/core/workflow-templates/canary";
 import { ROLLOUT_ITEM_STATUSES, ROLLOUT_PHASES, ROLLOUT_STATUSES } from "@fluxo/core/workflow-templates/rollout";
 import { z } from "zod";
 import { defineRoute } from "./route.ts";
-import { idSchema, instantSchema, pageOf, pageQueryShape } from "./scalars.ts";
+import { idSchema, instantSchema, isParkedSchema, pageOf, pageQueryShape } from "./scalars.ts";
 import { onConflictField, valuesField, versionNumberField } from "./templates.ts";
 
 const tag = "Rollouts";
@@ -26,6 +26,7 @@ export const rolloutSchema = z
     versionId: idSchema("Of a rollout: the version.").nullable(),
     rollsBackId: idSchema("Of a rollback: the rollout that it takes back.").nullable(),
     status: statusSchema,
+    isParked: isParkedSchema,
     phase: z.enum(ROLLOUT_PHASES).meta({ description: "CANARY: the canary tenants get it; OBSERVE: they are watched; REST: all others get it.", example: "CANARY" }),
     canaryPolicy: policySchema.nullable(),
     onConflict: onConflictField,

@@ -34,6 +34,9 @@ export function flagSchema(description: string) {
     .meta({ description, example: "true" });
 }
 
+/** Of an operation in the background. */
+export const isParkedSchema = z.boolean().meta({ description: "Ten of its turns in a row failed, on Fluxo's own account or its database's: it is tried once an hour, and goes on by itself.", example: false });
+
 /** Any JSON value of an answer. */
 export function jsonValueSchema(description: string) {
   return z.unknown().meta({ description });

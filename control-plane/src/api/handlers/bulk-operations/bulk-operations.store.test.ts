@@ -87,6 +87,19 @@ test("is paused, resumed and aborted; what is final stays so", async () => {
   expect((await tenant.client.get("/v1/bulk-operations?status=DONE&status=RUNNING")).at("data")).toHaveLength(0);
 });
 
+test("one whose turns fail says that it is parked; resumed, it is due at once", async () => {
+  const { tenant, workflowId } = await tenantWith("Parked", 3);
+  const made = await tenant.client.post("/v1/bulk-operations", { kind: "cancel", name: "Stuck", filter: { workflowId, status: ["QUEUED"] }, pacePerMinute: 6_000 });
+  const path = `/v1/bulk-operations/${made.text("id")}`;
+  expect(made.at("isParked")).toBe(false);
+  await api.owner.query("UPDATE bulk_operations SET attempts = 10, next_at = clock_timestamp() + interval '1 hour' WHERE id = $1", [made.text("id")]);
+  expect((await tenant.client.get(path)).body).toMatchObject({ status: "RUNNING", isParked: true });
+  expect(await worker.tick()).toBe(0);
+  await tenant.client.post(`${path}/pause`);
+  expect((await tenant.client.post(`${path}/resume`)).body).toMatchObject({ status: "RUNNING", isParked: false });
+  await expect.poll(async () => worker.tick()).toBe(1);
+});
+
 test("a repeat with the same key is the first operation; other tenants see nothing of it", async () => {
   const { tenant, workflowId } = await tenantWith("Key", 3);
   const body = { kind: "cancel", name: "Once", filter: { workflowId } };

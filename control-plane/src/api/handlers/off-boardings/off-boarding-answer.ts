@@ -7,11 +7,12 @@ type Summary = z.input<(typeof offBoardingRoutes)["abortOffBoarding"]["responses
 type Whole = z.input<(typeof offBoardingRoutes)["getOffBoarding"]["responses"][200]["body"]>;
 
 /** An off-boarding as lists answer it. */
-export function toOffBoardingSummary({ id, tenantId, status, requestedAt, requestedBy, waitsFor, archivesDiscarded, archive, acknowledgement, erasure, completedAt }: OffBoardingRecord): Summary {
+export function toOffBoardingSummary({ id, tenantId, status, isParked, requestedAt, requestedBy, waitsFor, archivesDiscarded, archive, acknowledgement, erasure, completedAt }: OffBoardingRecord): Summary {
   return {
     id,
     tenantId,
     status,
+    isParked,
     requestedAt: toInstant(requestedAt),
     requestedBy: toDoer(requestedBy),
     waitsFor: waitsFor === null ? null : { what: waitsFor.what, count: waitsFor.count, since: toInstant(waitsFor.since) },

@@ -58,7 +58,7 @@ export const abortBackfill: Handler<Routes["abortBackfill"]> = async ({ access, 
   return { status: 200, body: toAnswer(backfill) };
 };
 
-function toAnswer({ id, triggerId, fromAt, toAt, nextFrom, createdAt, completedAt, pacePerMinute, status, abortReason, started, duplicate, skipped }: BackfillRecord): z.output<typeof backfillSchema> {
+function toAnswer({ id, triggerId, fromAt, toAt, nextFrom, createdAt, completedAt, pacePerMinute, status, isParked, abortReason, started, duplicate, skipped }: BackfillRecord): z.output<typeof backfillSchema> {
   return {
     id,
     triggerId,
@@ -67,6 +67,7 @@ function toAnswer({ id, triggerId, fromAt, toAt, nextFrom, createdAt, completedA
     nextFrom: nextFrom.toISOString(),
     pacePerMinute,
     status,
+    isParked,
     abortReason,
     started,
     duplicate,
