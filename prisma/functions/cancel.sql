@@ -19,6 +19,7 @@ BEGIN
         completed_at = clock_timestamp(), error_code = 'EXECUTION_CANCELED', error_message = 'The execution was canceled.', updated_at = clock_timestamp()
     WHERE e.tenant_id = p_tenant AND e.id = p_id;
     PERFORM fluxo_settle_usage(p_tenant, ARRAY[p_id]);
+    PERFORM fluxo_settle_open_nodes(p_tenant, ARRAY[p_id]);
     IF fluxo_settle_parents(p_tenant, ARRAY[p_id]) + fluxo_wake_parents(p_tenant, ARRAY[p_id]) > 0 THEN
       PERFORM pg_notify('fluxo_outbox', '');
     END IF;

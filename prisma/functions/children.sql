@@ -112,6 +112,7 @@ BEGIN
     )
     SELECT array_agg(id) INTO v_canceled FROM ended;
     PERFORM fluxo_settle_usage(p_tenant, v_canceled);
+    PERFORM fluxo_settle_open_nodes(p_tenant, v_canceled);
   END LOOP;
 
   UPDATE executions c SET is_awaited = false FROM executions p

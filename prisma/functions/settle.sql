@@ -20,6 +20,22 @@ $$;
 REVOKE ALL ON FUNCTION fluxo_settle_usage(uuid, uuid[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION fluxo_settle_usage(uuid, uuid[]) TO fluxo_app;
 
+-- fluxo_settle_open_nodes(tenant, ids): what the attempts of nodes used that will never end, because their executions ended FAILED or CANCELED before: it counts at the end of the execution. The nodes
+-- are no node executions. After the end was written: from then on nothing is recorded for them (fluxo_record), so it counts once.
+CREATE OR REPLACE FUNCTION fluxo_settle_open_nodes(p_tenant uuid, p_ids uuid[]) RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO usage_events (tenant_id, txid, occurred_at, workflow_id, node_type, integration, model, node_executions, ai_input_tokens, ai_output_tokens, ai_unpriced_tokens, ai_cost_micros, egress_bytes)
+  SELECT p_tenant, txid_current(), max(e.completed_at), e.workflow_id, n.node_type, coalesce(n.integration, ''), coalesce(n.usage ->> 'model', ''), 0,
+         coalesce(sum((n.usage ->> 'inputTokens')::bigint), 0), coalesce(sum((n.usage ->> 'outputTokens')::bigint), 0),
+         coalesce(sum((n.usage ->> 'inputTokens')::bigint + (n.usage ->> 'outputTokens')::bigint) FILTER (WHERE n.usage ->> 'costMicros' IS NULL), 0),
+         coalesce(sum((n.usage ->> 'costMicros')::bigint), 0), coalesce(sum((n.usage ->> 'egressBytes')::bigint), 0)
+  FROM executions e JOIN node_executions n ON n.tenant_id = p_tenant AND n.execution_id = e.id AND n.execution_id = ANY (p_ids)
+  WHERE e.tenant_id = p_tenant AND e.id = ANY (p_ids) AND e.status IN ('FAILED', 'CANCELED') AND n.status IN ('RUNNING', 'WAITING') AND n.usage IS NOT NULL
+  GROUP BY e.workflow_id, n.node_type, n.integration, n.usage ->> 'model', date_trunc('hour', e.completed_at, 'UTC')
+$$;
+REVOKE ALL ON FUNCTION fluxo_settle_open_nodes(uuid, uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_settle_open_nodes(uuid, uuid[]) TO fluxo_app;
+
 -- fluxo_wake_starved(tenant): orders a wake-up event for as many slot-starved executions as the tenant has free slots, oldest first.
 -- The caller holds the tenant's slot row. Returns how many.
 CREATE OR REPLACE FUNCTION fluxo_wake_starved(p_tenant uuid) RETURNS int
@@ -69,6 +85,7 @@ DECLARE
   v_ended uuid[];
   v_failed uuid[];
   v_is_awaited boolean;
+  v_is_cut boolean;
   v_parents uuid[];
   v_suspended int;
   v_woken int;
@@ -103,8 +120,9 @@ BEGIN
       SELECT v_tenant, s.id, s.concurrency_class, s.id::text || ':' || s.wake_count, s.resume_at FROM settled s WHERE s.resume_at IS NOT NULL
     )
     SELECT coalesce(array_agg(s.id), '{}'), coalesce(array_agg(s.id) FILTER (WHERE s.status <> 'WAITING'), '{}'), count(*) FILTER (WHERE s.status = 'WAITING'),
-           array_agg(s.id) FILTER (WHERE s.status = 'FAILED'), bool_or(s.is_awaited), array_agg(s.id) FILTER (WHERE s.has_children)
-    INTO v_settled, v_ended, v_suspended, v_failed, v_is_awaited, v_parents FROM settled s;
+           array_agg(s.id) FILTER (WHERE s.status = 'FAILED'), bool_or(s.is_awaited), array_agg(s.id) FILTER (WHERE s.has_children),
+           bool_or(s.status <> 'SUCCESS')
+    INTO v_settled, v_ended, v_suspended, v_failed, v_is_awaited, v_parents, v_is_cut FROM settled s;
     v_woken := 0;
 
     IF v_suspended > 0 THEN
@@ -128,6 +146,9 @@ BEGIN
     UPDATE concurrency_slots s SET used = s.used - cardinality(v_settled) WHERE s.tenant_id = v_tenant;
     IF cardinality(v_ended) > 0 THEN
       PERFORM fluxo_settle_usage(v_tenant, v_ended);
+      IF v_is_cut THEN
+        PERFORM fluxo_settle_open_nodes(v_tenant, v_ended);
+      END IF;
     END IF;
     IF cardinality(v_settled) > 0 AND fluxo_wake_starved(v_tenant) + v_suspended + v_woken > 0 THEN
       v_notify := true;

@@ -89,12 +89,17 @@ LANGUAGE sql STABLE AS $$
   ), ended AS (
     SELECT e.tenant_id, e.workflow_id, count(*) AS executions FROM executions e
     WHERE e.completed_at >= p_from AND e.completed_at < p_to AND e.started_at IS NOT NULL AND e.status <> 'BLOCKED' GROUP BY 1, 2
+  ), ended_nodes AS (
+    SELECT n.tenant_id, n.node_type, n.integration, n.usage, 1 AS node_executions FROM node_executions n
+    WHERE n.completed_at >= p_from AND n.completed_at < p_to AND n.status IN ('SUCCESS', 'FAILED') AND NOT n.is_seeded
+    UNION ALL
+    SELECT n.tenant_id, n.node_type, n.integration, n.usage, 0 FROM executions e JOIN node_executions n ON n.tenant_id = e.tenant_id AND n.execution_id = e.id
+    WHERE e.completed_at >= p_from AND e.completed_at < p_to AND e.status IN ('FAILED', 'CANCELED') AND n.status IN ('RUNNING', 'WAITING') AND n.usage IS NOT NULL AND NOT n.is_seeded
   ), nodes AS (
-    SELECT n.tenant_id, concat_ws(' ', n.node_type, n.integration, n.usage ->> 'model') AS subject, count(*) AS node_executions, coalesce(sum((n.usage ->> 'inputTokens')::bigint), 0) AS ai_input_tokens,
+    SELECT n.tenant_id, concat_ws(' ', n.node_type, n.integration, n.usage ->> 'model') AS subject, sum(n.node_executions) AS node_executions, coalesce(sum((n.usage ->> 'inputTokens')::bigint), 0) AS ai_input_tokens,
            coalesce(sum((n.usage ->> 'outputTokens')::bigint), 0) AS ai_output_tokens, coalesce(sum((n.usage ->> 'costMicros')::bigint), 0) AS ai_cost_micros,
            coalesce(sum((n.usage ->> 'egressBytes')::bigint), 0) AS egress_bytes
-    FROM node_executions n
-    WHERE n.completed_at >= p_from AND n.completed_at < p_to AND n.status IN ('SUCCESS', 'FAILED') AND NOT n.is_seeded GROUP BY 1, 2
+    FROM ended_nodes n GROUP BY 1, 2
   ), metered_nodes AS (
     SELECT e.tenant_id, concat_ws(' ', e.node_type, nullif(e.integration, ''), nullif(e.model, '')) AS subject, sum(e.node_executions) AS node_executions, sum(e.ai_input_tokens) AS ai_input_tokens,
            sum(e.ai_output_tokens) AS ai_output_tokens, sum(e.ai_cost_micros) AS ai_cost_micros, sum(e.egress_bytes) AS egress_bytes

@@ -202,6 +202,19 @@ test("an agency creates and suspends tenants, and rolls templates out", async ()
   expect((await fluxo(["--tenant", created.id, "workflows", "list"], { config: "agency.json" })).exit).toBe(0);
 });
 
+test("an agency exports usage into a file, and sees when quotas will be used up", async () => {
+  await login(agency.key, "agency.json");
+  const [path, span] = [join(dir, "usage.csv"), ["--from", "2026-05-01T00:00:00Z", "--to", "2026-06-01T00:00:00Z"]];
+  expect(await asJson(["usage", "export", ...span, "--out", path], "agency.json")).toEqual({ file: path });
+  expect(readFileSync(path, "utf8")).toMatch(/^tenantId,tenantName,start,.*,currency,aiCost,aiMarkup,charge\r\n/);
+  expect((await fluxo(["usage", "export", ...span, "--out", path], { config: "agency.json" })).exit).not.toBe(0);
+  expect((await fluxo(["usage", "export", ...span, "--out", join(dir, "x"), "--format", "xls"], { config: "agency.json" })).exit).toBe(2);
+  const own = join(dir, "own.ndjson");
+  await asJson(["--tenant", tenant.id, "usage", "export", ...span, "--format", "ndjson", "--out", own], "agency.json");
+  expect(readFileSync(own, "utf8")).toBe("");
+  expect(await asJson(["usage", "forecast", tenant.id], "agency.json")).toMatchObject({ quotas: [{ metric: "executions" }, { metric: "aiTokens" }] });
+});
+
 test("runs as a program, also where Node does not read TypeScript", async () => {
   const door = fileURLToPath(new URL("../../../packages/cli/bin/fluxo.mjs", import.meta.url));
   const env = { ...process.env, FLUXO_URL: api.url, FLUXO_API_KEY: tenant.key };

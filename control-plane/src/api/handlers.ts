@@ -101,7 +101,7 @@ import { checkTrigger } from "./handlers/triggers/check-trigger.ts";
 import { listSamples, openTestSession } from "./handlers/triggers/hook-tests.ts";
 import { listTriggers } from "./handlers/triggers/list-triggers.ts";
 import { rotateTriggerSecret } from "./handlers/triggers/rotate-trigger-secret.ts";
-import { exportUsage } from "./handlers/usage/export-usage.ts";
+import { exportAgencyUsage, exportUsage } from "./handlers/usage/export-usage.ts";
 import { forecastUsage } from "./handlers/usage/forecast-usage.ts";
 import { getUsageSeries } from "./handlers/usage/get-usage-series.ts";
 import { listUsage } from "./handlers/usage/list-usage.ts";
@@ -205,6 +205,7 @@ export const handlers: Handlers<Routes> = {
   getUsageSeries,
   listUsage,
   exportUsage,
+  exportAgencyUsage,
   reconcileUsage,
   forecastUsage,
   listPriceLists,

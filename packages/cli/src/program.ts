@@ -5,6 +5,7 @@ import { addFailureCommands } from "./commands/failures.ts";
 import { addSessionCommands } from "./commands/session.ts";
 import { addTemplateCommands } from "./commands/templates.ts";
 import { addTenantCommands } from "./commands/tenants.ts";
+import { addUsageCommands } from "./commands/usage.ts";
 import { addWorkflowCommands } from "./commands/workflows.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { printable, type Terminal } from "./terminal.ts";
@@ -30,6 +31,7 @@ export function createProgram(terminal: Terminal): Command {
   addExecutionCommands(program, terminal);
   addFailureCommands(program, terminal);
   addTemplateCommands(program, terminal);
+  addUsageCommands(program, terminal);
   for (const command of withDescendants(program)) command.exitOverride().configureOutput(program.configureOutput());
   return program;
 }

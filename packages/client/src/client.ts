@@ -69,6 +69,12 @@ export class FluxoClient {
     return { status: response.status, body, headers: response.headers } as OutputOf<I>;
   }
 
+  /** The bytes of an operation that answers a file, as they come. @throws as `call`, and when the answer breaks off */
+  async *content<I extends OperationId>(operationId: I, ...[input, options = {}]: ArgumentsOf<I, CallOptions>): AsyncGenerator<Uint8Array> {
+    const response = await this.#request({ route: ROUTES[operationId], input: input ?? {}, options });
+    if (response.body !== null) yield* response.body;
+  }
+
   /** Every item of a list, page after page, as they are asked for. @throws as `call` */
   async *items<I extends ListOperation>(operationId: I, ...[input, options = {}]: ArgumentsOf<I, CallOptions>): AsyncGenerator<ItemOf<I>> {
     const given = (input ?? {}) as AnyInput;

@@ -35,6 +35,8 @@ const UNAUDITED: Readonly<Record<string, string>> = {
   outage_executions: "Written by breakers.",
   hook_tests: "That a trigger waits for a test; its begin gets an entry from the router.",
   hook_samples: "What arrived at a webhook.",
+  price_list_versions: "Follows from price lists, which are audited.",
+  tenant_plans: "Follows from tenants, which are audited.",
   usage_events: "The books: append-only.",
   usage_hours: "Sums of the books.",
   usage_days: "Sums of the books.",

@@ -58,6 +58,8 @@ export class ExecutionRun {
   readonly #loops = new Map<string, LoopRun>();
   readonly #failures: FailureList;
   readonly #abort = new AbortController();
+  /** Of the lease alone: what a canceled execution used is recorded all the same. */
+  readonly #lost = new AbortController();
   readonly #ended = Promise.withResolvers<undefined>();
   #queue: Task[] = [];
   #inWork = 0;
@@ -90,7 +92,9 @@ export class ExecutionRun {
   /** The lease is gone: stop at once and write nothing more. */
   lose(): void {
     this.#stop = { kind: "lost" };
-    this.#abort.abort(new Error("The lease is lost."));
+    const reason = new Error("The lease is lost.");
+    this.#abort.abort(reason);
+    this.#lost.abort(reason);
   }
 
   /** A cancel was asked for: stop at once; what is recorded stays recorded. */
@@ -218,7 +222,10 @@ export class ExecutionRun {
 
   /** Records how a node ended, and only then lets its output count. Returns what became ready. */
   async #commit(scope: Scope, compiled: CompiledNode, ended: NodeEnd): Promise<readonly Task[]> {
-    if (ended.kind === "aborted" || this.#abort.signal.aborted) return [];
+    if (ended.kind === "aborted" || this.#abort.signal.aborted) {
+      await this.#recordUsage(scope, compiled, ended);
+      return [];
+    }
     if (ended.kind === "loop") return this.#beginLoop(scope, compiled, ended);
     if (ended.kind === "child") return this.#call(scope, compiled, ended);
     const end = this.#bounded(compiled, ended);
@@ -240,6 +247,13 @@ export class ExecutionRun {
       if (scope === this.#root && row.ports.length === 0) this.#stop ??= { kind: "failed", failure: row.failure };
     }
     return step.ready.map((nodeId) => ({ scope, nodeId }));
+  }
+
+  /** What the attempt of a node used that a cancel cut off: the node does not end, and its execution pays for it (`fluxo_settle_open_nodes`). */
+  async #recordUsage(scope: Scope, compiled: CompiledNode, { usage }: NodeEnd): Promise<void> {
+    if (usage === undefined || this.#lost.signal.aborted) return;
+    const row: JournalRow = { ...intentRow(this.#rowParts(scope, compiled), scope.attemptsBefore(compiled.node.id)), usage };
+    await this.#dependencies.record([row], this.#lost.signal);
   }
 
   /** Starts the sub-workflow of a node, and records that the node waits for it or goes on. */

@@ -70,14 +70,14 @@ export type NodeEnd =
   | (NodeEndBase & { readonly kind: "loop"; readonly work: LoopWork })
   | (NodeEndBase & { readonly kind: "backoff"; readonly failure: NodeFailure; readonly resumeAt: Date })
   | (NodeEndBase & { readonly kind: "failed"; readonly failure: NodeFailure })
-  | { readonly kind: "aborted" };
+  | { readonly kind: "aborted"; readonly usage?: JournalUsage };
 
 /** Runs a node: attempts, with short back-offs in between, until it ends one way or another. Never throws. */
 export async function runNode(task: NodeTask, tools: NodeTools): Promise<NodeEnd> {
   const meter = new UsageMeter();
   const end = await runAttempts(task, tools, meter);
   const usage = meter.total;
-  return end.kind === "aborted" || usage === undefined ? end : { ...end, usage };
+  return usage === undefined ? end : { ...end, usage };
 }
 
 async function runAttempts(task: NodeTask, tools: NodeTools, meter: UsageMeter): Promise<NodeEnd> {

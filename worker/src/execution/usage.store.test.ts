@@ -1,8 +1,9 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
+import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createEngine, createTestPools, deliver, type TestPools } from "./testing/pod.ts";
+import { createEngine, createPod, createTestPools, deliver, type TestPools } from "./testing/pod.ts";
 
 let pools: TestPools;
 let server: Server;
@@ -13,7 +14,7 @@ let answers: string[] = [];
 /** Answers each connection with the next of `answers`, and counts what arrives. */
 function serve(socket: Socket): void {
   const reply = answers.shift() ?? "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
-  socket.once("data", () => socket.end(reply));
+  socket.once("data", () => reply !== "" && socket.end(reply));
   socket.on("data", (chunk: Buffer) => (receivedBytes += chunk.length));
   socket.on("error", () => undefined);
 }
@@ -62,4 +63,49 @@ test("a node that fails for good is charged for what it sent, one that was refus
   expect(await runCall({})).toEqual({ status: "FAILED", usage: { egressBytes: receivedBytes } });
   expect(receivedBytes).toBeGreaterThan(0);
   expect(await runCall({ url: "http://10.0.0.1/" })).toEqual({ status: "FAILED", usage: null });
+});
+
+async function meteredOf(tenantId: string): Promise<unknown> {
+  const { rows } = await pools.owner.query("SELECT coalesce(sum(egress_bytes), 0)::int AS bytes, coalesce(sum(node_executions), 0)::int AS nodes FROM usage_events WHERE tenant_id = $1 AND node_type = 'http.request'", [tenantId]);
+  return rows[0];
+}
+
+const callGraph = (retry: object) => ({
+  nodes: [{ id: "start", type: "trigger.manual" }, { id: "call", type: "http.request", params: { method: "POST", url: `http://127.0.0.1:${port}/path`, body: { kind: "json", value: { some: "data" } } }, retry }],
+  edges: [{ from: "start", to: "call" }],
+});
+const balanced = async (): Promise<unknown> => (await pools.owner.query("SELECT * FROM fluxo_usage_differences(date_trunc('hour', now()) - interval '1 hour', now() + interval '1 hour') WHERE measure NOT LIKE 'rolled%' AND measure NOT LIKE 'days%'")).rows;
+
+test("what an attempt sent that a cancel cut off counts when its execution ends; the node is no node execution", async () => {
+  const workflow = await seedWorkflow(pools.owner, callGraph({ maxAttempts: 1 }));
+  const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
+  const { engine, leases } = createPod(pools, "canceled", [`127.0.0.1:${port}`]);
+  receivedBytes = 0;
+  // Nobody answers.
+  answers = [""];
+  const running = deliver(pools, engine);
+  await expect.poll(() => receivedBytes).toBeGreaterThan(0);
+  await cancelExecution(pools.app, workflow.tenantId, executionId);
+  expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: 0, nodes: 0 });
+  leases.cancel(executionId);
+  await running;
+  expect((await pools.owner.query("SELECT status FROM executions WHERE id = $1", [executionId])).rows).toEqual([{ status: "CANCELED" }]);
+  expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: receivedBytes, nodes: 0 });
+  expect(await balanced()).toEqual([]);
+});
+
+test("attempts of a node that waits for its next one count when its execution is canceled meanwhile", async () => {
+  const workflow = await seedWorkflow(pools.owner, callGraph({ maxAttempts: 2 }));
+  const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
+  receivedBytes = 0;
+  answers = ["HTTP/1.1 503 Service Unavailable\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n"];
+  await deliver(pools, createEngine(pools, "waiting", [`127.0.0.1:${port}`]));
+  expect((await pools.owner.query("SELECT status, reason FROM executions WHERE id = $1", [executionId])).rows).toEqual([{ status: "WAITING", reason: "BACKOFF" }]);
+  expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: 0, nodes: 0 });
+  await cancelExecution(pools.app, workflow.tenantId, executionId);
+  expect(receivedBytes).toBeGreaterThan(0);
+  expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: receivedBytes, nodes: 0 });
+  await cancelExecution(pools.app, workflow.tenantId, executionId);
+  expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: receivedBytes, nodes: 0 });
+  expect(await balanced()).toEqual([]);
 });

@@ -32,11 +32,20 @@ const priceListSchema = z
     tenantId: idSchema("The tenant that it is for.").nullable(),
     currency: z.string().nullable().meta({ description: "Of the agency's own list; the others follow it.", example: "EUR" }),
     prices: pricesSchema,
+    validFrom: z.iso.date().meta({ description: "From this day on, in the zone of the tenant that is charged; 1970-01-01 for what held before days were remembered.", example: "2026-11-01" }),
     updatedAt: instantSchema("When it was last changed."),
   })
   .meta({ id: "PriceList", description: "The agency's own prices (neither plan nor tenant), or those of a plan or a tenant, which go before them." });
 
+const validFromSchema = z.iso
+  .date()
+  .refine((day) => day >= "1970-01-01" && day < "2200-01-01", "must be a day from 1970 to 2199")
+  .optional()
+  .meta({ description: "From this day on, whatever was to hold then; what held before stays, and so does what it costs. Today (UTC) when absent.", example: "2026-12-01" });
+
 const lineSchema = z.strictObject({
+  from: z.iso.date().meta({ description: "The first day that it is for: a price that changes within the month makes another line.", example: "2026-11-01" }),
+  to: z.iso.date().meta({ description: "The day after the last.", example: "2026-12-01" }),
   item: z.enum(["monthlyFee", "executions", "nodeExecutions", "aiTokens", "aiCostMicros", "egressBytes", "storageByteHours"]).meta({ description: "What for.", example: "executions" }),
   quantity: z.string().regex(/^\d+$/).meta({ description: "How much, a whole number of any size.", example: "12345" }),
   per: z.string().regex(/^\d+$/).meta({ description: "How many of it the price is for.", example: "1000" }),
@@ -56,9 +65,9 @@ const invoiceSchema = z
     total: z.string().meta({ description: "The sum of the amounts.", example: "85.82" }),
     unpricedAiTokens: z.int().meta({ description: "Tokens whose provider's price is not known: their cost is in no line.", example: 0 }),
   })
-  .meta({ id: "Invoice", description: "What a tenant's month costs, by the prices of now." });
+  .meta({ id: "Invoice", description: "What a tenant's month costs, by the prices and the plan of each day." });
 
-const body = z.strictObject({ prices: pricesSchema }).meta({ id: "PutPrices", description: "The prices of the list; those that are absent are taken out." });
+const body = z.strictObject({ prices: pricesSchema, validFrom: validFromSchema }).meta({ id: "PutPrices", description: "The prices of the list; those that are absent are taken out." });
 const tenantParams = z.strictObject({ tenantId: idSchema("The tenant.") });
 const planParams = z.strictObject({ planId: idSchema("A plan that the agency may give.") });
 const listOnly = z.strictObject({ priceListId: idSchema("The list.") });
@@ -86,10 +95,10 @@ export const priceRoutes = {
     path: "/v1/price-lists/agency",
     tag,
     summary: "Set the agency's prices",
-    description: "For all tenants, where no list of their plan or of their own tells another price. Replaces the list.",
+    description: "For all tenants, where no list of their plan or of their own tells another price. Replaces the list from `validFrom` on. Another currency begins with a month.",
     scope: "plans:write",
     subject: "agency",
-    body: z.strictObject({ currency: currencySchema, prices: pricesSchema }).meta({ id: "PutAgencyPrices", description: "Currency and prices; those that are absent are taken out." }),
+    body: z.strictObject({ currency: currencySchema, prices: pricesSchema, validFrom: validFromSchema }).meta({ id: "PutAgencyPrices", description: "Currency and prices; those that are absent are taken out." }),
     responses: saved,
     problems: [],
   }),
@@ -100,7 +109,7 @@ export const priceRoutes = {
     path: "/v1/price-lists/plans/{planId}",
     tag,
     summary: "Set the prices of a plan",
-    description: "For the agency's tenants with this plan. Replaces the list.",
+    description: "For the agency's tenants with this plan. Replaces the list from `validFrom` on.",
     scope: "plans:write",
     subject: "agency",
     params: planParams,
@@ -115,7 +124,7 @@ export const priceRoutes = {
     path: "/v1/price-lists/tenants/{tenantId}",
     tag,
     summary: "Set the prices of a tenant",
-    description: "They go before those of its plan and the agency. Replaces the list.",
+    description: "They go before those of its plan and the agency. Replaces the list from `validFrom` on.",
     scope: "plans:write",
     subject: "agency",
     params: tenantParams,
@@ -130,7 +139,7 @@ export const priceRoutes = {
     path: "/v1/price-lists/{priceListId}",
     tag,
     summary: "Delete a price list",
-    description: "From now on the more general prices count.",
+    description: "From today on the more general prices count; what was used before costs what it cost.",
     scope: "plans:write",
     subject: "agency",
     params: listOnly,
@@ -143,7 +152,7 @@ export const priceRoutes = {
     path: "/v1/tenants/{tenantId}/invoice",
     tag,
     summary: "Price the usage of a month",
-    description: "Units times prices, line by line, in exact decimal arithmetic, by the prices of now. A month that is not over is priced as far as it got.",
+    description: "Units times prices, line by line, in exact decimal arithmetic, each by the prices and the plan of the day on which it was used. A month that is not over is priced as far as it got.",
     scope: "usage:read",
     subject: "pathTenant",
     params: tenantParams,

@@ -11,6 +11,8 @@ const bucket = z.string().meta({ description: "The hour as an instant, or the da
 const granularity = z.enum(USAGE_STEPS).default("day").meta({ description: "By UTC hour, or by calendar day of the tenant's zone.", example: "day" });
 const span = { from: givenInstantSchema("The hour or day of this instant is the first."), to: givenInstantSchema("The hour or day of the last instant before this one is the last.") };
 
+const exportFormat = z.enum(["csv", "ndjson"]).default("csv").meta({ description: "Comma-separated with a head line, or one JSON object per line.", example: "csv" });
+
 const quantitiesShape = {
   executions: quantity("Executions that started and ended.", 1_204),
   nodeExecutions: quantity("Nodes that ended.", 6_020),
@@ -51,13 +53,19 @@ const reconciliationSchema = z
 
 const forecastSchema = z
   .strictObject({
-    metric: z.literal("executions").meta({ description: "The quota.", example: "executions" }),
     window: z.strictObject({ start: instantSchema("First instant of the month."), end: instantSchema("First instant of the next month.") }),
-    limit: quantity("What the plan allows in the month.", 10_000),
-    used: quantity("What is used or reserved.", 6_200),
-    perDay: z.number().meta({ description: "Mean of the last seven full days.", example: 310.5 }),
-    expected: quantity("What will have been used at the end of the month.", 11_400),
-    exhaustedAt: instantSchema("When the quota will be used up; null when it lasts.").nullable(),
+    quotas: z
+      .array(
+        z.strictObject({
+          metric: z.enum(["executions", "aiTokens"]).meta({ description: "The quota.", example: "executions" }),
+          limit: quantity("What the plan allows in the month.", 10_000),
+          used: quantity("What is used or reserved.", 6_200),
+          perDay: z.number().meta({ description: "Mean of the last seven full days.", example: 310.5 }),
+          expected: quantity("What will have been used at the end of the month.", 11_400),
+          exhaustedAt: instantSchema("When the quota will be used up; null when it lasts.").nullable(),
+        }),
+      )
+      .meta({ description: "Every quota that is counted by the month." }),
   })
   .meta({ id: "QuotaForecast", description: "How the last week goes on: each day uses the mean of the last seven times the weight of its day of the week." });
 
@@ -114,10 +122,26 @@ export const usageRoutes = {
     query: z.strictObject({
       granularity,
       ...span,
-      format: z.enum(["csv", "ndjson"]).default("csv").meta({ description: "Comma-separated with a head line, or one JSON object per line.", example: "csv" }),
+      format: exportFormat,
     }),
     responses: { 200: { description: "The rows.", content: "text/csv or application/x-ndjson.", headers: { "Content-Disposition": "A name for the file." } } },
     problems: ["NOT_FOUND"],
+  }),
+  exportAgencyUsage: defineRoute({
+    operationId: "exportAgencyUsage",
+    method: "get",
+    path: "/v1/usage/export",
+    tag,
+    summary: "Export the usage of all tenants",
+    description:
+      "As the export of one tenant, tenant by tenant, the newest first, with what each row costs by the prices and the plan of its day: `aiCost` is what providers of models charged, in the `currency`, `aiMarkup` what comes on top, " +
+      "`charge` everything, both included, exact to a millionth. The monthly fee and storage are charged by the month and are on the invoice only.",
+    scope: "usage:read",
+    subject: "agency",
+    isExport: true,
+    query: z.strictObject({ granularity, ...span, format: exportFormat }),
+    responses: { 200: { description: "The rows.", content: "text/csv or application/x-ndjson.", headers: { "Content-Disposition": "A name for the file." } } },
+    problems: [],
   }),
   reconcileUsage: defineRoute({
     operationId: "reconcileUsage",
@@ -138,8 +162,8 @@ export const usageRoutes = {
     method: "get",
     path: "/v1/tenants/{tenantId}/usage/forecast",
     tag,
-    summary: "Forecast the quota of a tenant",
-    description: "When the executions of the month will be used up.",
+    summary: "Forecast the quotas of a tenant",
+    description: "When the month's executions and AI tokens will be used up.",
     scope: "usage:read",
     subject: "pathTenant",
     params,

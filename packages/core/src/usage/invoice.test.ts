@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { divideRounded, toDecimal, toMillionths } from "./decimal.ts";
-import { currencyDecimals, effectivePrices, invoiceOf, type MonthlyUsage } from "./invoice.ts";
+import { chargeOf, currencyDecimals, effectivePrices, invoiceOf as invoiceOfParts, type Invoice, type MonthlyUsage, type Prices } from "./invoice.ts";
 
 const NOTHING: MonthlyUsage = { executions: 0n, nodeExecutions: 0n, aiTokens: 0n, aiCostMicros: 0n, egressBytes: 0n, storageByteHours: 0n, hours: 720n };
+
+/** Of a month without a change of prices. */
+const invoiceOf = (usage: MonthlyUsage, prices: Prices, currency: string): Invoice => invoiceOfParts([{ from: "2026-06-01", to: "2026-07-01", usage, prices }], currency);
 
 const decimals = fc.tuple(fc.bigInt({ min: 0n, max: 999_999_999n }), fc.nat({ max: 999_999 })).map(([whole, part]) => `${whole}.${String(part).padStart(6, "0")}`);
 
@@ -21,6 +24,30 @@ test("units times price, line by line, rounded once, with what nobody could add 
     ["storageByteHours", "0.25"],
   ]);
   expect(invoice.total).toBe("85.82");
+});
+
+test("a price that changes within the month makes another line, rounded by itself; the fee is charged once, as it is first told", () => {
+  const part = (from: string, to: string, executions: bigint, prices: Prices) => ({ from, to, usage: { ...NOTHING, executions, egressBytes: 500_000_000n }, prices });
+  const invoice = invoiceOfParts([
+    part("2026-06-01", "2026-06-10", 1_000n, { perThousandExecutions: "10", perEgressGigabyte: "1" }),
+    part("2026-06-10", "2026-06-20", 1_000n, { perThousandExecutions: "12", perEgressGigabyte: "1", monthlyFee: "49" }),
+    part("2026-06-20", "2026-07-01", 500n, { perThousandExecutions: "12", perEgressGigabyte: "1", monthlyFee: "99" }),
+  ], "EUR");
+  expect(invoice.lines.map(({ item, from, to, quantity, unitPrice, amount }) => [item, from, to, quantity, unitPrice, amount])).toEqual([
+    ["monthlyFee", "2026-06-10", "2026-06-20", 1n, "49", "49.00"],
+    ["executions", "2026-06-01", "2026-06-10", 1_000n, "10", "10.00"],
+    ["executions", "2026-06-10", "2026-07-01", 1_500n, "12", "18.00"],
+    ["egressBytes", "2026-06-01", "2026-07-01", 1_500_000_000n, "1", "1.50"],
+  ]);
+  expect(invoice.total).toBe("78.50");
+});
+
+test("a row of usage has its charge to the millionth, and the markup apart", () => {
+  const usage = { executions: 1n, nodeExecutions: 3n, aiTokens: 1_000n, aiCostMicros: 1_234n, egressBytes: 10n };
+  const prices = { perThousandExecutions: "1.5", perThousandNodeExecutions: "0.1", perMillionAiTokens: "2", perAiDollar: "0.92", aiMarkupPercent: "20" };
+  // 0.001234 × 0.92 = 0.00113528; 20 % of it 0.000227056; 0.0015 + 0.0003 + 0.002
+  expect(chargeOf(usage, prices)).toEqual({ aiCost: "0.001135", aiMarkup: "0.000227", charge: "0.005162" });
+  expect(chargeOf(usage, {})).toEqual({ aiCost: "0.000000", aiMarkup: "0.000000", charge: "0.000000" });
 });
 
 test("what has no price has no line; a price of zero has one", () => {

@@ -39,13 +39,19 @@ export async function createTestPools(): Promise<TestPools> {
 }
 
 /** The engine of a pod of its own name. @param app its connections, where they are not those of the pools */
-export function createEngine({ app, system }: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): Engine {
+export function createEngine(pools: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): Engine {
+  return createPod(pools, name, privateHosts, channel).engine;
+}
+
+/** The same with its leases, which hear of cancels. */
+export function createPod({ app, system }: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): { readonly engine: Engine; readonly leases: LeaseKeeper } {
   const logger = createLogger({ service: "test", level: "fatal" });
   const metrics = createMetrics(createRegistry());
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs: 10_000, clock: systemClock, logger, metrics });
   const store = createExecutionStore({ pool: app, owner: name, leaseMs: 10_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
   const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: privateHosts }) });
-  return new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, ...(channel === undefined ? {} : { channel }), tools: { clock: systemClock, random: () => 0, ports, metrics } });
+  const engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, ...(channel === undefined ? {} : { channel }), tools: { clock: systemClock, random: () => 0, ports, metrics } });
+  return { engine, leases };
 }
 
 /** Does what the relay and Inngest do until the outbox is empty: hands each event to the engine. Events of the future stay. @returns how many events there were */

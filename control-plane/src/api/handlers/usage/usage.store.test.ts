@@ -160,12 +160,12 @@ test("says whether the books balance, and what does not", async () => {
 
 test("forecasts when the month's executions are used up, by the last week", async () => {
   const tenant = await api.createTestTenant(agency, "Forecast", PLANS.FREE);
-  expect((await tenant.client.get(usagePath(tenant, "forecast"))).body).toMatchObject({ metric: "executions", limit: 500, used: 0, perDay: 0, expected: 0, exhaustedAt: null });
+  expect((await tenant.client.get(usagePath(tenant, "forecast"))).body).toMatchObject({ quotas: [{ metric: "executions", limit: 500, used: 0, perDay: 0, expected: 0, exhaustedAt: null }, { metric: "aiTokens", limit: 0, used: 0, perDay: 0 }] });
   const now = Date.now();
-  await meter(tenant, Array.from({ length: 7 }, (_, index) => ({ at: new Date(now - (index + 1) * 86_400_000).toISOString(), executions: 10_000_000 })));
+  await meter(tenant, Array.from({ length: 7 }, (_, index) => ({ at: new Date(now - (index + 1) * 86_400_000).toISOString(), executions: 10_000_000, ...(index < 3 ? { nodeType: "ai.prompt", model: "m", tokens: 700 } : {}) })));
   const forecast = await tenant.client.get(usagePath(tenant, "forecast"));
-  expect(forecast.body).toMatchObject({ perDay: 10_000_000, limit: 500 });
-  const exhaustedInMs = Date.parse(forecast.text("exhaustedAt")) - now;
+  expect(forecast.body).toMatchObject({ quotas: [{ metric: "executions", perDay: 10_000_000, limit: 500 }, { metric: "aiTokens", perDay: 700 }] });
+  const exhaustedInMs = Date.parse(forecast.text("quotas", 0, "exhaustedAt")) - now;
   expect(exhaustedInMs > 0 && exhaustedInMs < 60_000).toBe(true);
 });
 
@@ -179,11 +179,11 @@ test("prices of tenant, plan and agency lie over each other, and an invoice is u
   ]);
   const invoice = async () => tenant.client.get(`/v1/tenants/${tenant.id}/invoice?month=2026-04`);
   expect((await invoice()).body).toMatchObject({ currency: "USD", lines: [], total: "0.00", isFinal: true, window: { start: "2026-04-01T00:00:00.000Z", end: "2026-05-01T00:00:00.000Z" } });
-  const own = await other.client.put("/v1/price-lists/agency", { currency: "EUR", prices: { perThousandExecutions: "9", perAiDollar: "0.92", aiMarkupPercent: "50", perStorageGigabyteMonth: "0.1" } });
+  const own = await other.client.put("/v1/price-lists/agency", { currency: "EUR", validFrom: "2026-04-01", prices: { perThousandExecutions: "9", perAiDollar: "0.92", aiMarkupPercent: "50", perStorageGigabyteMonth: "0.1" } });
   expect([own.status, own.at("planId"), own.at("tenantId"), own.at("currency")]).toEqual([200, null, null, "EUR"]);
-  const plan = await other.client.put(`/v1/price-lists/plans/${PLANS.STARTER}`, { prices: { monthlyFee: "49", perThousandExecutions: "1.5" } });
+  const plan = await other.client.put(`/v1/price-lists/plans/${PLANS.STARTER}`, { validFrom: "2026-04-01", prices: { monthlyFee: "49", perThousandExecutions: "1.5" } });
   expect([plan.status, plan.at("planId")]).toEqual([200, PLANS.STARTER]);
-  const special = await other.client.put(`/v1/price-lists/tenants/${tenant.id}`, { prices: { aiMarkupPercent: "20" } });
+  const special = await other.client.put(`/v1/price-lists/tenants/${tenant.id}`, { validFrom: "2026-04-01", prices: { aiMarkupPercent: "20" } });
   expect([special.status, special.at("tenantId")]).toEqual([200, tenant.id]);
   expect((await invoice()).body).toMatchObject({
     currency: "EUR",
@@ -201,7 +201,63 @@ test("prices of tenant, plan and agency lie over each other, and an invoice is u
   expect((await agency.client.get("/v1/price-lists")).at("data")).toEqual([]);
   expect((await agency.client.delete(`/v1/price-lists/${plan.text("id")}`)).status).toBe(404);
   expect((await other.client.delete(`/v1/price-lists/${plan.text("id")}`)).status).toBe(204);
-  expect((await invoice()).at("lines", 0)).toMatchObject({ item: "executions", unitPrice: "9" });
+  // What ended today, and what is set today, changes nothing of then.
+  expect((await invoice()).body).toMatchObject({ total: "69.03" });
+});
+
+test("today's prices, lists that end and another plan change no month of before; within a month each day has its own", async () => {
+  const own = await api.createTestAgency("Historic");
+  const tenant = await api.createTestTenant(own, "Moved", PLANS.STARTER);
+  await meter(tenant, ["2026-05-05", "2026-05-15", "2026-05-25"].map((day) => ({ at: `${day}T12:00:00Z`, executions: 1_000, nodes: 0 })));
+  const total = async (): Promise<unknown> => (await tenant.client.get(`/v1/tenants/${tenant.id}/invoice?month=2026-05`)).at("total");
+  const agencyPrices = (perThousandExecutions: string, rest: object = {}) => own.client.put("/v1/price-lists/agency", { currency: "EUR", prices: { perThousandExecutions }, ...rest });
+  expect((await agencyPrices("10", { validFrom: "2026-05-01" })).at("validFrom")).toBe("2026-05-01");
+  expect(await total()).toBe("30.00");
+  expect((await agencyPrices("99")).status).toBe(200);
+  expect((await own.client.put(`/v1/price-lists/plans/${PLANS.STARTER}`, { prices: { perThousandExecutions: "77" } })).status).toBe(200);
+  const special = await own.client.put(`/v1/price-lists/tenants/${tenant.id}`, { validFrom: "2026-05-20", prices: { perThousandExecutions: "7" } });
+  expect(await total()).toBe("27.00");
+  const { rows: plans } = await api.owner.query("UPDATE tenants SET plan_id = $2 WHERE id = $1 RETURNING id", [tenant.id, PLANS.PRO]);
+  expect([plans.length, await total()]).toEqual([1, "27.00"]);
+  expect((await own.client.delete(`/v1/price-lists/${special.text("id")}`)).status).toBe(204);
+  expect(await total()).toBe("27.00");
+  expect((await tenant.client.get(`/v1/tenants/${tenant.id}/invoice?month=2026-05`)).at("lines")).toMatchObject([
+    { item: "executions", from: "2026-05-01", to: "2026-05-20", quantity: "2000", unitPrice: "10", amount: "20.00" },
+    { item: "executions", from: "2026-05-20", to: "2026-06-01", quantity: "1000", unitPrice: "7", amount: "7.00" },
+  ]);
+  // Another currency begins with a month; a day of before is a correction that somebody asks for.
+  expect((await own.client.put("/v1/price-lists/agency", { currency: "USD", validFrom: "2026-05-10", prices: {} })).at("issues", 0, "path")).toBe("/body/validFrom");
+  expect((await own.client.delete(`/v1/price-lists/${(await own.client.get("/v1/price-lists/agency")).text("id")}`)).status).toBe(204);
+  expect((await own.client.put("/v1/price-lists/agency", { currency: "USD", validFrom: "2026-05-10", prices: {} })).status).toBe(400);
+  expect(await total()).toBe("27.00");
+  await agencyPrices("5", { validFrom: "2026-05-10" });
+  expect(await total()).toBe("22.00");
+});
+
+test("an agency exports the usage of all its tenants, each row with its cost, markup and charge", async () => {
+  const own = await api.createTestAgency("Exporting");
+  const [first, second] = [await api.createTestTenant(own, '=Cafe, "North"', PLANS.STARTER), await api.createTestTenant(own, "Garden", PLANS.STARTER)].toSorted((left, right) => (left.id < right.id ? 1 : -1));
+  if (first === undefined || second === undefined) throw new Error("no tenants");
+  await meter(first, [{ at: "2026-05-05T12:00:00Z", executions: 2_000, nodes: 0 }]);
+  await meter(second, [{ at: "2026-05-05T12:00:00Z", nodeType: "ai.prompt", model: "m", nodes: 1, tokens: 1_000_000, cost: 2_000_000 }, { at: "2026-05-06T12:00:00Z", executions: 1_000, nodes: 0 }]);
+  await own.client.put("/v1/price-lists/agency", { currency: "EUR", validFrom: "2026-05-01", prices: { perThousandExecutions: "1.5", perAiDollar: "0.5", aiMarkupPercent: "20" } });
+  await own.client.put("/v1/price-lists/agency", { currency: "EUR", validFrom: "2026-05-06", prices: { perThousandExecutions: "3" } });
+  const get = async (query: string): Promise<string> => {
+    const response = await fetch(`${api.url}/v1/usage/export?from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z&${query}`, { headers: { authorization: `Bearer ${own.key}` } });
+    expect(response.status).toBe(200);
+    return response.text();
+  };
+  const rows = (await get("format=ndjson&granularity=day")).trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(rows.map((row) => [row["tenantId"], row["start"], row["executions"], row["currency"], row["aiCost"], row["aiMarkup"], row["charge"]])).toEqual([
+    [first.id, "2026-05-05", 2_000, "EUR", "0.000000", "0.000000", "3.000000"],
+    [second.id, "2026-05-05", 0, "EUR", "1.000000", "0.200000", "1.200000"],
+    [second.id, "2026-05-06", 1_000, "EUR", "0.000000", "0.000000", "3.000000"],
+  ]);
+  const csv = (await get("granularity=hour")).split("\r\n");
+  expect(csv[0]).toBe("tenantId,tenantName,start,workflowId,nodeType,integration,model,executions,nodeExecutions,aiInputTokens,aiOutputTokens,aiUnpricedTokens,aiCostMicros,egressBytes,storageBytes,currency,aiCost,aiMarkup,charge");
+  expect(csv).toHaveLength(5);
+  expect(csv.join("\n")).toContain(`"'=Cafe, ""North"""`);
+  expect((await first.client.get("/v1/usage/export?from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z")).status).toBe(403);
 });
 
 test("refuses prices that are none, and targets that are not the agency's", async () => {
