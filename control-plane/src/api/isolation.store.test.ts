@@ -167,36 +167,6 @@ describe("the operator", () => {
   });
 });
 
-describe("what names nothing of another's by an id", () => {
-  const routeOf = (operationId: string): RouteDefinition => routes.find((route) => route.operationId === operationId) as RouteDefinition;
-
-  test("an external id is of its agency: the same one of another makes a tenant of the caller's agency, and of nobody without the right", async () => {
-    const route = routeOf("putTenantByExternalId");
-    const externalId = foreign.ids["externalId"] ?? "";
-    const before = await contentOf([foreign.id], "tenant_id");
-    const body = { name: "Of the same external id", planId: PLANS.PRO };
-    for (const caller of [own.key, ...people.values()]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body })).code).toBe("SCOPE_MISSING");
-    const made = await send(api.url, a.key, route, pathOf(route, foreign), { body });
-    expect(made.status).toBe(201);
-    expect(made.text.replaceAll(externalId, "").replaceAll(encodeURIComponent(externalId), "")).not.toContain(b.mark);
-    const { rows } = await api.owner.query<{ agency_id: string; id: string }>("SELECT agency_id, id FROM tenants WHERE external_id = $1", [externalId]);
-    expect(new Map(rows.map(({ agency_id: agencyId, id }) => [agencyId, id]))).toEqual(new Map([[b.id, foreign.id], [a.id, expect.any(String)]]));
-    expect(await contentOf([foreign.id], "tenant_id")).toEqual(before);
-  });
-
-  test("a secret of a hook stays what it was, whoever of another tenant rotates it, and is another one when its own tenant does", async () => {
-    const route = routeOf("rotateTriggerSecret");
-    const secretOf = async (): Promise<unknown> => (await api.owner.query("SELECT to_jsonb(t) AS row FROM triggers t WHERE id = $1", [foreign.ids["triggerId"]])).rows;
-    const before = await secretOf();
-    for (const caller of [a.key, own.key, sibling.key, ...people.values()]) {
-      for (const tenantId of [undefined, own.id, foreign.id]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body: {}, tenantId })).status).toBeGreaterThanOrEqual(400);
-    }
-    expect(await secretOf()).toEqual(before);
-    expect((await send(api.url, foreign.key, route, pathOf(route, foreign), { body: {} })).status).toBe(200);
-    expect(await secretOf()).not.toEqual(before);
-  });
-});
-
 describe("lists, and another's ids in the query", () => {
   const reading = routes.filter((route) => route.method === "get" && parametersOf(route).every((name) => NAMELESS.has(name)) && route.subject !== "operator");
   test.each(reading.map((route) => [route.operationId, route] as const))("%s", async (_operationId, route) => {
@@ -252,4 +222,35 @@ test("the marks are where they would be seen: their owners see them by most rout
     if (seen.text.includes(b.mark)) seeing.push(route.operationId);
   }
   expect(seeing.length).toBeGreaterThanOrEqual(35);
+});
+
+// Last: a tenant with the external id of another agency's has that agency's mark for its own.
+describe("what names nothing of another's by an id", () => {
+  const routeOf = (operationId: string): RouteDefinition => routes.find((route) => route.operationId === operationId) as RouteDefinition;
+
+  test("an external id is of its agency: the same one of another makes a tenant of the caller's agency, and of nobody without the right", async () => {
+    const route = routeOf("putTenantByExternalId");
+    const externalId = foreign.ids["externalId"] ?? "";
+    const before = await contentOf([foreign.id], "tenant_id");
+    const body = { name: "Of the same external id", planId: PLANS.PRO };
+    for (const caller of [own.key, ...people.values()]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body })).code).toBe("SCOPE_MISSING");
+    const made = await send(api.url, a.key, route, pathOf(route, foreign), { body });
+    expect(made.status).toBe(201);
+    expect(made.text.replaceAll(externalId, "").replaceAll(encodeURIComponent(externalId), "")).not.toContain(b.mark);
+    const { rows } = await api.owner.query<{ agency_id: string; id: string }>("SELECT agency_id, id FROM tenants WHERE external_id = $1", [externalId]);
+    expect(new Map(rows.map(({ agency_id: agencyId, id }) => [agencyId, id]))).toEqual(new Map([[b.id, foreign.id], [a.id, expect.any(String)]]));
+    expect(await contentOf([foreign.id], "tenant_id")).toEqual(before);
+  });
+
+  test("a secret of a hook stays what it was, whoever of another tenant rotates it, and is another one when its own tenant does", async () => {
+    const route = routeOf("rotateTriggerSecret");
+    const secretOf = async (): Promise<unknown> => (await api.owner.query("SELECT to_jsonb(t) AS row FROM triggers t WHERE id = $1", [foreign.ids["triggerId"]])).rows;
+    const before = await secretOf();
+    for (const caller of [a.key, own.key, sibling.key, ...people.values()]) {
+      for (const tenantId of [undefined, own.id, foreign.id]) expect((await send(api.url, caller, route, pathOf(route, foreign), { body: {}, tenantId })).status).toBeGreaterThanOrEqual(400);
+    }
+    expect(await secretOf()).toEqual(before);
+    expect((await send(api.url, foreign.key, route, pathOf(route, foreign), { body: {} })).status).toBe(200);
+    expect(await secretOf()).not.toEqual(before);
+  });
 });

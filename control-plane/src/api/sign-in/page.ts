@@ -33,7 +33,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** Whether an answer is for a person: navigations of browsers name HTML, and clients of the API, which take anything or JSON, do not. @param accept the header */
+/** Whether an answer is for a person: a browser that goes to a page names HTML, and clients of the API, which take anything or JSON, do not. @param accept the header */
 export function wantsPage(accept: string | undefined): boolean {
   const types = (accept ?? "").split(",").map((part) => part.trim().toLowerCase());
   return types.some((type) => /^text\/html(?:$|;(?!.*\bq=0(?:\.0*)?$))/.test(type)) && !types.some((type) => type.startsWith("application/") && type.includes("json"));

@@ -80,13 +80,13 @@ export async function createMarkedAgency(api: Harness, name: string): Promise<Ma
   };
 }
 
-/** The operator with a key and a member, each text of which holds its mark. */
+/** The operator with a key and a member, each text of which holds its mark. Its plans hold none: everybody sees them. */
 export async function createMarkedOperator(api: Harness): Promise<TestOperator & Inhabitant> {
   const mark = `mark-operator-${randomUUID().slice(0, 8)}`;
   const operator = await api.createTestOperator();
   const member = made(await operator.client.post("/v1/operator/members", { email: `${mark}@example.com` }));
   const key = made(await operator.client.post("/v1/operator/api-keys", { name: `Key ${mark}`, scopes: ["agencies:read"] }));
-  return { ...operator, mark, ids: { memberId: member.text("id"), keyId: key.text("id") } };
+  return { ...operator, mark, ids: { memberId: member.text("id"), keyId: key.text("id"), planId: PLANS.PRO } };
 }
 
 async function createMarkedTenant(api: Harness, agency: TestAgency, mark: string): Promise<MarkedTenant> {
