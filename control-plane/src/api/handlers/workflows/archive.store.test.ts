@@ -150,11 +150,14 @@ test("of a workflow without executions nothing is left, and an error workflow is
   await archive(errors.path);
   const used = await tenant.client.delete(errors.path);
   expect([used.status, used.at("code"), used.text("detail").includes(`the workflow "Workflow`)]).toEqual([409, "STATE_CONFLICT", true]);
-  // Archived, it is told nothing.
+  // Archived, it is told nothing: the tenant's is.
+  const fallback = await published({ nodes: [{ id: "failed", type: "trigger.error" }], edges: [] });
+  expect((await agency.client.patch(`/v1/tenants/${tenant.id}`, { errorWorkflowId: fallback.id })).status).toBe(200);
   const failed = await start(path);
   await claim(api, tenant, failed);
   await settle(api, tenant, failed, { status: "FAILED", output: {}, error: { code: "NODE_INTERNAL", message: "Failed.", stack: null, nodeId: "greet" } });
   expect((await tenant.client.get(`/v1/executions?workflowId=${errors.id}`)).at("data")).toEqual([]);
+  expect((await tenant.client.get(`/v1/executions?workflowId=${fallback.id}`)).at("data")).toHaveLength(1);
   await tenant.client.patch(path, { errorWorkflowId: null });
   expect((await tenant.client.delete(`/v1/credentials/${credential.text("id")}`)).at("code")).toBe("STATE_CONFLICT");
   expect((await tenant.client.delete(errors.path)).status).toBe(204);
