@@ -1,4 +1,4 @@
-import { chain, graph, MANUAL, set } from "@fluxo/test/support/graphs";
+import { graph, MANUAL, set } from "@fluxo/test/support/graphs";
 import { createClient, type JournalEntry, type Tenant } from "@fluxo/test/support/client";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 
@@ -83,16 +83,15 @@ test.for([
   expect(results).toEqual({ join: expected });
 });
 
-test("two branches of 300 ms each take clearly less than 600 ms together", async () => {
-  const wait = (id: string) => ({ id, type: "http.request", params: { url: `${system.sinkUrl}/slow/300/${id}` } });
-  await succeed(chain(MANUAL, wait("warmUp")));
+test("two branches of 1.5 s each take clearly less than 3 s together", async () => {
+  const wait = (id: string) => ({ id, type: "http.request", params: { url: `${system.sinkUrl}/slow/1500/${id}` } });
   const { journal } = await succeed(graph([MANUAL, wait("left"), wait("right"), { id: "join", type: "merge" }], ["start > left", "start > right", "left > join", "right > join"]));
   const branches = journal.filter(({ type }) => type === "http.request");
   const starts = branches.map(({ startedAt }) => Date.parse(startedAt ?? ""));
   const ends = branches.map(({ completedAt }) => Date.parse(completedAt ?? ""));
-  for (const { durationMs } of branches) expect(durationMs).toBeGreaterThanOrEqual(299);
+  for (const { durationMs } of branches) expect(durationMs).toBeGreaterThanOrEqual(1_499);
   expect(Math.max(...starts)).toBeLessThan(Math.min(...ends));
-  expect(Math.max(...ends) - Math.min(...starts)).toBeLessThan(550);
+  expect(Math.max(...ends) - Math.min(...starts)).toBeLessThan(2_700);
 });
 
 test("the journal has the same order whatever the order in which the graph was saved", async () => {

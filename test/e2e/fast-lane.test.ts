@@ -156,7 +156,6 @@ describe("on a system of its own", () => {
     const off = await measure(client, 20);
     for (const url of [system.ingressUrl, system.apiUrl]) expect(await metric(url, "fluxo_fast_lane_handed_over_total")).toBe(0);
     console.log(`Median of queued to started and to completed: ${on.start} and ${on.end} ms with the fast lane, ${off.start} and ${off.end} ms without.`);
-    expect(on.start).toBeLessThan(100);
     expect(on.start / off.start).toBeLessThan(0.5);
     expect(on.end).toBeLessThan(off.end);
   });

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** For what happens in milliseconds on an idle machine, and must not fail a test on a busy one. */
+export const PATIENCE_MS = 20_000;
+
 const FIRST_MS = 20;
 const LAST_MS = 250;
 

@@ -5,6 +5,7 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { Webhook } from "standardwebhooks";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
 import type { Recorder } from "./recorder.ts";
@@ -126,7 +127,7 @@ describe("what is accepted", () => {
     const socket = createConnection(server.port, "127.0.0.1");
     await new Promise<void>((resolve) => socket.write(`POST /hooks/${hook.token} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok`, () => resolve()));
     setTimeout(() => socket.destroy(), 5);
-    await vi.waitFor(async () => expect(await inputsOf(hook)).toHaveLength(1), { timeout: 3_000 });
+    await vi.waitFor(async () => expect(await inputsOf(hook)).toHaveLength(1), { timeout: PATIENCE_MS });
   });
 });
 
@@ -163,7 +164,7 @@ describe("statements", () => {
     const statements = vi.spyOn(app, "query");
     const taken = vi.spyOn(cached.recorder, "record");
     const responses = Promise.all(Array.from({ length: 80 }, (_, index) => call(hooks[index % 2] ?? open, { body: "x" }, cached.server.port)));
-    await vi.waitFor(() => expect(taken).toHaveBeenCalledTimes(80), { timeout: 5_000 });
+    await vi.waitFor(() => expect(taken).toHaveBeenCalledTimes(80), { timeout: PATIENCE_MS });
     await blocker.query("COMMIT");
     blocker.release();
     expect((await responses).every(({ status }) => status === 202)).toBe(true);

@@ -5,6 +5,7 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { manualGraph } from "../api/testing/graphs.ts";
 import { PREFIX, startHarness, type Harness, type TestAgency, type TestTenant } from "../api/testing/harness.ts";
@@ -30,7 +31,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   for (const reader of readers.splice(0)) reader.close();
-  await vi.waitFor(() => expect(api.live.count).toBe(0));
+  await vi.waitFor(() => expect(api.live.count).toBe(0), PATIENCE_MS);
 });
 afterAll(() => api.stop());
 
@@ -124,7 +125,7 @@ test("an end that nobody tells is found after silence; meanwhile comments keep t
   const id = await start();
   const reader = await open(id);
   await reader.next("snapshot");
-  await vi.waitFor(() => expect(reader.comments()).toBeGreaterThan(0), 5_000);
+  await vi.waitFor(() => expect(reader.comments()).toBeGreaterThan(0), PATIENCE_MS);
   await end(id);
   expect((await reader.next("snapshot")).data).toMatchObject({ execution: { status: "SUCCESS" } });
   expect((await reader.next("end")).data).toEqual({ status: "SUCCESS" });
@@ -187,7 +188,7 @@ test("a tenant has a bounded number of streams open; closing one makes room", as
   const refused = await tenant.client.get(`/v1/executions/${id}/events`);
   expect([refused.status, refused.at("code"), refused.headers.get("retry-after")]).toEqual([429, "RATE_LIMITED", "10"]);
   opened[0]?.close();
-  await vi.waitFor(() => expect(api.live.count).toBe(4));
+  await vi.waitFor(() => expect(api.live.count).toBe(4), PATIENCE_MS);
   expect((await open(id)).status).toBe(200);
   await Promise.all(opened.slice(1).map((reader) => reader.next("snapshot")));
   await publish(id, node("start", "RUNNING"));
@@ -205,16 +206,16 @@ test("a reader that takes nothing holds little memory and loses nothing; shutdow
   const streams = new LiveStreams({ redis, hub: new WakeHub(wakes, PREFIX, logger), tenantDb: api.tenantDb, clock: systemClock, logger, metrics: createMetrics(registry), quietMs: 200 });
   const slow = streams.open({ tenantId: tenant.id, executionId: id }, undefined);
   slow.read(0);
-  await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThan(0), PATIENCE_MS);
   for (let index = 0; index < 1_000; index += 1) await publish(id, node(`n${index}`, "SUCCESS"), { isSilent: true });
   await api.redis.publish(`${PREFIX}:${nodeStatusWakeChannel(tenant.id, id)}`, "");
-  await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThanOrEqual(16_384));
+  await vi.waitFor(() => expect(slow.readableLength).toBeGreaterThanOrEqual(16_384), PATIENCE_MS);
   expect(slow.readableLength).toBeLessThan(20_000);
   const text: string[] = [];
   slow.on("data", (chunk: Buffer) => void text.push(chunk.toString()));
-  await vi.waitFor(() => expect(text.join("").match(/event: node/g)).toHaveLength(1_000));
+  await vi.waitFor(() => expect(text.join("").match(/event: node/g)).toHaveLength(1_000), PATIENCE_MS);
   streams.close();
-  await vi.waitFor(() => expect(slow.destroyed).toBe(true));
+  await vi.waitFor(() => expect(slow.destroyed).toBe(true), PATIENCE_MS);
   expect([slow.errored, text.join("").includes("event: end"), streams.count]).toEqual([null, false, 0]);
   expect(() => streams.open({ tenantId: tenant.id, executionId: id }, undefined)).toThrow(expect.objectContaining({ code: "UNAVAILABLE" }));
   redis.disconnect();
@@ -230,9 +231,9 @@ test("a Redis that is away leaves its readers what PostgreSQL has, and the end",
   const text: string[] = [];
   const stream = streams.open({ tenantId: tenant.id, executionId: id }, "1-1");
   stream.on("data", (chunk: Buffer) => void text.push(chunk.toString()));
-  await vi.waitFor(() => expect(text.join("")).toContain("event: snapshot"), 10_000);
+  await vi.waitFor(() => expect(text.join("")).toContain("event: snapshot"), PATIENCE_MS);
   await end(id);
-  await vi.waitFor(() => expect(text.join("")).toContain('event: end\ndata: {"status":"SUCCESS"}'), 10_000);
+  await vi.waitFor(() => expect(text.join("")).toContain('event: end\ndata: {"status":"SUCCESS"}'), PATIENCE_MS);
   expect(text.join("").match(/event: snapshot/g)).toHaveLength(2);
   redis.disconnect();
   wakes.disconnect();

@@ -6,6 +6,7 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
 import { createEventApi, type EventApi } from "./event-api.ts";
@@ -93,7 +94,7 @@ describe("a round", () => {
     vi.restoreAllMocks();
     expect(await outboxSize()).toBe(1);
     const survivor = createRelay();
-    await vi.waitFor(async () => expect((await survivor.tick()).sent).toBe(1), { timeout: 5_000 });
+    await vi.waitFor(async () => expect((await survivor.tick()).sent).toBe(1), { timeout: PATIENCE_MS });
     expect(receiver.events.map((event) => event.id)).toEqual([id, id]);
     expect(await outboxSize()).toBe(0);
   });
@@ -277,18 +278,18 @@ describe("a relay at work", () => {
     const before = receiver.events.length;
     await accept(hook, 1);
     const committedAt = performance.now();
-    await vi.waitFor(() => expect(receiver.events.length).toBeGreaterThan(before), { interval: 2, timeout: 5_000 });
+    await vi.waitFor(() => expect(receiver.events.length).toBeGreaterThan(before), { interval: 2, timeout: PATIENCE_MS });
     return performance.now() - committedAt;
   }
 
-  test("is woken by a commit within 100 ms, also after it was idle", async () => {
+  test("is woken by a commit long before its poll of a second, also after it was idle", async () => {
     const hook = await newHook();
     startRelay();
     await delayOf(hook);
     await systemClock.sleep(1_500);
     const delays = [await delayOf(hook)];
     for (let round = 0; round < 4; round += 1) delays.push(await delayOf(hook));
-    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(100);
+    expect(delays.toSorted((a, b) => a - b)[2]).toBeLessThan(500);
   });
 
   test("goes on by itself when its connections are cut, and when Inngest comes back", async () => {
@@ -302,9 +303,9 @@ describe("a relay at work", () => {
     await systemClock.sleep(300);
     receiver.behave("take");
     const before = receiver.events.length;
-    await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: PATIENCE_MS });
     // The connection may have been cut between a send and its mark: that entry comes back when its claim ends.
-    await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: PATIENCE_MS });
   });
 
   test("finishes its round when it is stopped", async () => {
@@ -361,7 +362,7 @@ describe("the sweep", () => {
     await owner.query("UPDATE executions SET released_at = now() - interval '1 minute' WHERE id = $1", [id]);
     const sweeper = new Sweeper({ db: system, clock: systemClock, logger, staleMs: 1_000, intervalMs: 20 });
     sweeper.start();
-    await vi.waitFor(async () => expect(await outboxSize()).toBe(1));
+    await vi.waitFor(async () => expect(await outboxSize()).toBe(1), PATIENCE_MS);
     await sweeper.stop();
   });
 });

@@ -8,6 +8,7 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createEngine, createTestPools, deliver, type TestPools } from "../execution/testing/pod.ts";
 import { StatusPublisher } from "./status-publisher.ts";
@@ -100,7 +101,7 @@ test("a stream keeps a bounded number of entries, and its readers are woken once
   const length = await redis.xlen(nodeStatusStream(of.tenantId, executionId));
   expect(length).toBeGreaterThanOrEqual(NODE_STATUS_ENTRIES_MAX);
   expect(length).toBeLessThan(NODE_STATUS_ENTRIES_MAX * 1.2);
-  await vi.waitFor(() => expect(wakes).toHaveLength(4));
+  await vi.waitFor(() => expect(wakes).toHaveLength(4), PATIENCE_MS);
   subscriber.disconnect();
 });
 
@@ -146,7 +147,7 @@ test("a Redis that hangs holds a bounded number of changes, and nobody waits", a
     publisher.node(of, change);
     if (index === 5) await sleep(50);
   }
-  expect(performance.now() - begunAt).toBeLessThan(1_000);
+  expect(performance.now() - begunAt).toBeLessThan(10_000);
   expect(await dropped()).toEqual({ full: 1_000 - 6 - 10 });
   proxy.resume();
   await publisher.drain();

@@ -8,9 +8,10 @@ import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { Engine } from "./engine.ts";
 import { createExecutionStore } from "./execution-store.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -153,9 +154,15 @@ test("a call that finds every slot taken queues all of its executions, however m
   expect(rows).toEqual([{ count: 70 }]);
 });
 
+/** As if an hour had passed for a waiting execution, by the only clock that counts. */
+async function passHour(id: string): Promise<void> {
+  await owner.query("UPDATE executions SET resume_at = resume_at - interval '1 hour' WHERE id = $1", [id]);
+  await owner.query("UPDATE node_executions SET resume_at = resume_at - interval '1 hour' WHERE execution_id = $1", [id]);
+}
+
 test("a delay suspends, holds no slot, and resumes after its time and not before", async () => {
   const graph = {
-    nodes: [{ id: "start", type: "trigger.manual" }, { id: "pause", type: "delay", params: { durationMs: 400 } }, { id: "after", type: "set", params: { fields: { at: "{{ pause.resumedAt }}" } } }],
+    nodes: [{ id: "start", type: "trigger.manual" }, { id: "pause", type: "delay", params: { durationMs: 3_600_000 } }, { id: "after", type: "set", params: { fields: { at: "{{ pause.resumedAt }}" } } }],
     edges: [{ from: "start", to: "pause" }, { from: "pause", to: "after" }],
   };
   const workflow = await seedWorkflow(owner, graph);
@@ -168,7 +175,7 @@ test("a delay suspends, holds no slot, and resumes after its time and not before
   const timer = await owner.query("SELECT event_id, deliver_at FROM outbox WHERE execution_id = $1 AND deliver_at IS NOT NULL", [id]);
   expect(timer.rows).toEqual([{ event_id: `${id}:1`, deliver_at: (await execution(id)).resume_at }]);
   expect(await engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0, skipped: 1 });
-  await systemClock.sleep(450);
+  await passHour(id);
   expect(await Promise.all([engine.claimAndRun(workflow.tenantId, [id]), engine.claimAndRun(workflow.tenantId, [id])])).toHaveLength(2);
   expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
   expect((await journal(id)).map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
@@ -179,21 +186,21 @@ test("an expired lease is taken over with a higher epoch; the late writer is fen
     nodes: [
       { id: "start", type: "trigger.manual" },
       { id: "first", type: "http.request", params: { url: `${sink.url}/echo/takeover-first`, method: "POST" } },
-      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/600/takeover-slow`, method: "POST" } },
+      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/3000/takeover-slow`, method: "POST" } },
     ],
     edges: [{ from: "start", to: "first" }, { from: "first", to: "slow" }],
   };
   const workflow = await seedWorkflow(owner, graph);
   const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
   const paused = createWorker("paused", 2_000).engine.claimAndRun(workflow.tenantId, [id]);
-  await systemClock.sleep(300);
+  await vi.waitFor(() => expect(sink.received("/slow/3000/takeover-slow")).toHaveLength(1), PATIENCE_MS);
   await owner.query("UPDATE executions SET lease_until = now() - interval '1 second' WHERE id = $1", [id]);
   expect(await createWorker("taker").engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 1 });
   await paused;
   expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
   expect((await journal(id)).map(({ node_id, epoch }) => [node_id, epoch])).toEqual([["start", 1], ["first", 1], ["slow", 2]]);
   expect(sink.received("/echo/takeover-first")).toHaveLength(1);
-  const keys = sink.received("/slow/600/takeover-slow").map(({ headers }) => headers["idempotency-key"]);
+  const keys = sink.received("/slow/3000/takeover-slow").map(({ headers }) => headers["idempotency-key"]);
   expect(new Set(keys)).toEqual(new Set([`${id}:slow:0`]));
   const { rows } = await owner.query("SELECT used FROM concurrency_slots WHERE tenant_id = $1", [workflow.tenantId]);
   expect(rows[0].used).toBe(0);

@@ -6,6 +6,7 @@ import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createTestPools, type TestPools } from "../execution/testing/pod.ts";
@@ -54,7 +55,7 @@ async function ask(nodeId: string, given: Partial<NodeTestRequest> = {}): Promis
   const testId = randomUUID();
   const request: NodeTestRequest = { version: 1, testId, tenantId: seeded.tenantId, workflowId: seeded.workflowId, nodeId, pinned: {}, trigger: {}, askedAt: Date.now(), ...given };
   await redis.rpush(NODE_TEST_LIST, JSON.stringify(request));
-  return vi.waitFor(async () => nodeTestResultSchema.parse(JSON.parse((await redis.get(nodeTestReplyKey(testId))) ?? "")), 5_000);
+  return vi.waitFor(async () => nodeTestResultSchema.parse(JSON.parse((await redis.get(nodeTestReplyKey(testId))) ?? "")), PATIENCE_MS);
 }
 
 test("a node is run with pinned outputs, by id and by alias, the trigger and the item", async () => {

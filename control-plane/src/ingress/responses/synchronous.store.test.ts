@@ -14,6 +14,7 @@ import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metr
 import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../../testing/rows.ts";
 import { createIngressApp } from "../app.ts";
@@ -89,7 +90,7 @@ function hookWith(response: unknown): Promise<HookRow> {
 async function call(hook: HookRow, delivery: string = randomUUID()): Promise<{ executionId: string; answer: Promise<Response> }> {
   const known = accepted.length;
   const answer = fetch(`http://127.0.0.1:${server.port}/hooks/${hook.token}`, { method: "POST", body: "{}", headers: { "content-type": "application/json", "x-delivery": delivery } });
-  await vi.waitFor(() => expect(accepted.length).toBe(known + 1));
+  await vi.waitFor(() => expect(accepted.length).toBe(known + 1), PATIENCE_MS);
   return { executionId: accepted.at(-1) ?? "", answer };
 }
 
@@ -205,7 +206,7 @@ test("duplicates wait with the first and get its answer; later ones get it at on
   const { executionId, answer } = await call(hook, delivery);
   const repeat = (): Promise<Response> => fetch(`http://127.0.0.1:${server.port}/hooks/${hook.token}`, { method: "POST", body: "{}", headers: { "x-delivery": delivery } });
   const waiting = [repeat(), repeat()];
-  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(3));
+  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(3), PATIENCE_MS);
   await respond(executionId, { status: 418, headers: {}, body: null });
   await tell(executionId);
   const responses = await Promise.all([answer, ...waiting]);
@@ -219,9 +220,9 @@ test("a caller that goes away is no longer waited for, and loses nothing", async
   const known = accepted.length;
   const socket = createConnection(server.port, "127.0.0.1");
   socket.write(`POST /hooks/${hook.token} HTTP/1.1\r\nHost: x\r\nX-Delivery: ${randomUUID()}\r\nContent-Length: 2\r\n\r\nok`);
-  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(1));
+  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(1), PATIENCE_MS);
   socket.destroy();
-  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(0));
+  await vi.waitFor(async () => expect((await metrics.hookWaiters.get()).values[0]?.value).toBe(0), PATIENCE_MS);
   const { rows } = await owner.query("SELECT status FROM executions WHERE id = $1", [accepted[known]]);
   expect(rows).toEqual([{ status: "QUEUED" }]);
 });

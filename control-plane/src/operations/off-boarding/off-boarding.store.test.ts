@@ -12,6 +12,7 @@ import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { isOffBoardingRefusal } from "@fluxo/prisma/off-boarding/refusal";
 import { rollUsage } from "@fluxo/prisma/usage/roll";
 import type pg from "pg";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { manualGraph, webhookGraph } from "../../api/testing/graphs.ts";
 import { PREFIX, startHarness, type Harness, type TestAgency, type TestTenant } from "../../api/testing/harness.ts";
@@ -299,7 +300,7 @@ test("a table with a tenant that nobody covered stops every off-boarding by its 
     await vi.waitFor(async () => {
       await workAll();
       expect(api.logLines.join("\n")).toContain("tables that the eraser does not cover: forgotten_notes");
-    }, { timeout: 10_000, interval: 50 });
+    }, { timeout: PATIENCE_MS, interval: 50 });
     expect((await read(id)).at("status")).toBe("STOPPING");
     expect(api.logLines.join("\n")).toContain("tables that the eraser does not cover: forgotten_notes");
     expect((await rowsOf(tenant.id)).get("executions")).toBe(before.get("executions"));

@@ -1,5 +1,6 @@
 import { NODE_TEST_LIST, nodeTestReplyKey, nodeTestRequestSchema, type NodeTestRequest, type NodeTestResult } from "@fluxo/contracts/channels/node-test";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { PLANS, startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";
 
@@ -31,7 +32,7 @@ afterAll(() => api.stop());
 
 /** Does what a worker does with the next request. @returns the request */
 async function answerNext(): Promise<NodeTestRequest> {
-  const request = await vi.waitFor(async () => nodeTestRequestSchema.parse(JSON.parse((await api.redis.lpop(NODE_TEST_LIST)) ?? "")), 3_000);
+  const request = await vi.waitFor(async () => nodeTestRequestSchema.parse(JSON.parse((await api.redis.lpop(NODE_TEST_LIST)) ?? "")), PATIENCE_MS);
   await api.redis.set(nodeTestReplyKey(request.testId), JSON.stringify(RESULT), "PX", 10_000);
   return request;
 }
@@ -80,7 +81,7 @@ test("a plan without the node and a suspended tenant are refused", async () => {
 test("without a worker the answer is UNAVAILABLE, and the request does not stay", async () => {
   const answer = await tenant.client.post(`${path}/nodes/total/test`);
   expect([answer.status, answer.at("code")]).toEqual([503, "UNAVAILABLE"]);
-  await vi.waitFor(async () => expect(await api.redis.llen(NODE_TEST_LIST)).toBe(0), 8_000);
+  await vi.waitFor(async () => expect(await api.redis.llen(NODE_TEST_LIST)).toBe(0), PATIENCE_MS);
 });
 
 test("a tenant makes a bounded number of tests in a minute", async () => {
