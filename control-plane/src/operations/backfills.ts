@@ -7,8 +7,8 @@ import { QUEUED_MAX } from "@fluxo/prisma/executions/queue";
 import { holdTurn, type OperationTurn } from "@fluxo/prisma/operations/turns";
 import { abortBackfill, findRunningBackfill } from "@fluxo/prisma/repositories/backfills";
 import type { Logger } from "@fluxo/runtime/logger";
-import { requireSource, ruleOf, type SourceTrigger } from "../api/handlers/triggers/find-watched.ts";
-import { decideInstants, type DecidedInstant } from "../api/handlers/triggers/schedule-instants.ts";
+import { requireSource, ruleOf, type SourceTrigger } from "../triggers/find-watched.ts";
+import { decideInstants, type DecidedInstant } from "../triggers/schedule-instants.ts";
 import type { OperationWork } from "./operation-worker.ts";
 
 export interface BackfillPorts {

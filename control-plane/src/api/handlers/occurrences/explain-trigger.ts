@@ -9,8 +9,8 @@ import type { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
 import { toDate, toInstant } from "../instants.ts";
-import { requireTrigger } from "../triggers/find-watched.ts";
-import { decideInstants, type DecidedInstant } from "../triggers/schedule-instants.ts";
+import { requireTrigger } from "../../../triggers/find-watched.ts";
+import { decideInstants, type DecidedInstant } from "../../../triggers/schedule-instants.ts";
 
 type Explanation = z.input<(typeof occurrenceRoutes)["explainTrigger"]["responses"][200]["body"]>;
 type Entry = Explanation["entries"][number];

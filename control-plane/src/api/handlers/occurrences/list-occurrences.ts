@@ -5,7 +5,7 @@ import type { Handler } from "../../http/handler.ts";
 import { decodePageToken } from "../../http/page-token.ts";
 import { toDate } from "../instants.ts";
 import { toPage } from "../pages.ts";
-import { requireTrigger } from "../triggers/find-watched.ts";
+import { requireTrigger } from "../../../triggers/find-watched.ts";
 
 const cursorToken = z.tuple([z.iso.datetime(), z.string()]).transform(([occurredAt, key]) => ({ occurredAt: new Date(occurredAt), key }));
 

@@ -8,7 +8,7 @@ import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
 import { notFound } from "../not-found.ts";
 import { idOfPageToken, toIdPage } from "../pages.ts";
-import { requireSource, requireTrigger, ruleOf } from "./find-watched.ts";
+import { requireSource, requireTrigger, ruleOf } from "../../../triggers/find-watched.ts";
 
 /** POST /v1/triggers/{triggerId}/backfill */
 export const backfillTrigger: Handler<Routes["backfillTrigger"]> = async ({ access, params, body }, { tenantDb, ids, clock }) => {

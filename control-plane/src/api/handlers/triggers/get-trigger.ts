@@ -1,6 +1,6 @@
 import type { Routes } from "@fluxo/contracts/http/routes";
 import type { Handler } from "../../http/handler.ts";
-import { requireTrigger } from "./find-watched.ts";
+import { requireTrigger } from "../../../triggers/find-watched.ts";
 import { toWatchedAnswer } from "./watched-answer.ts";
 
 /** GET /v1/triggers/{triggerId} */

@@ -3,7 +3,7 @@ import { listPolls as findPolls } from "@fluxo/prisma/repositories/polls";
 import type { Handler } from "../../http/handler.ts";
 import { toDate } from "../instants.ts";
 import { idOfPageToken, toIdPage } from "../pages.ts";
-import { requireTrigger } from "./find-watched.ts";
+import { requireTrigger } from "../../../triggers/find-watched.ts";
 
 /** GET /v1/triggers/{triggerId}/polls */
 export const listPolls: Handler<Routes["listPolls"]> = async ({ access, params, query }, { tenantDb }) => {

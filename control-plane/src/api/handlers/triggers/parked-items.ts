@@ -6,7 +6,7 @@ import { decodePageToken } from "../../http/page-token.ts";
 import { toInstant } from "../instants.ts";
 import { notFound } from "../not-found.ts";
 import { toPage } from "../pages.ts";
-import { requireTrigger } from "./find-watched.ts";
+import { requireTrigger } from "../../../triggers/find-watched.ts";
 
 const keyToken = z.tuple([z.string().max(1_000)]);
 

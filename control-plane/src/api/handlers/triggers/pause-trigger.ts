@@ -3,7 +3,7 @@ import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { notePeriods, pauseTrigger as pauseSource, resumeTrigger as resumeSource } from "@fluxo/prisma/dispatch/arm";
 import type { WatchedTriggerRecord } from "@fluxo/prisma/repositories/watched-triggers";
 import type { Handler } from "../../http/handler.ts";
-import { requireSource, requireTrigger } from "./find-watched.ts";
+import { requireSource, requireTrigger } from "../../../triggers/find-watched.ts";
 import { toWatchedAnswer } from "./watched-answer.ts";
 
 /** POST /v1/triggers/{triggerId}/pause */

@@ -7,7 +7,7 @@ import { scheduleRule, type ScheduleRule } from "@fluxo/nodes/trigger-schedule/r
 import type { z } from "zod";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
-import { requireTrigger, ruleOf } from "./find-watched.ts";
+import { requireTrigger, ruleOf } from "../../../triggers/find-watched.ts";
 
 type PreviewAnswer = z.input<(typeof triggerStateRoutes)["previewTrigger"]["responses"][200]["body"]>;
 

@@ -8,7 +8,7 @@ import { isQueueFull, QUEUED_MAX } from "@fluxo/prisma/executions/queue";
 import { hasOccurrence } from "@fluxo/prisma/repositories/occurrences";
 import type { Handler } from "../../http/handler.ts";
 import type { ApiServices } from "../../services.ts";
-import { requireSource, ruleOf, type SourceTrigger } from "./find-watched.ts";
+import { requireSource, ruleOf, type SourceTrigger } from "../../../triggers/find-watched.ts";
 
 /** About how long a queue takes to become shorter. */
 const RETRY_AFTER_SECONDS = 5;

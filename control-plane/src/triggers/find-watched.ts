@@ -5,7 +5,6 @@ import { scheduleRule, type ScheduleRule } from "@fluxo/nodes/trigger-schedule/r
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { findWatchedTrigger, type TriggerStateRecord, type WatchedTriggerRecord } from "@fluxo/prisma/repositories/watched-triggers";
 import { z } from "zod";
-import { notFound } from "../not-found.ts";
 
 /** A trigger that watches a source. */
 export interface SourceTrigger extends WatchedTriggerRecord {
@@ -17,7 +16,7 @@ const cursorSchema = z.object({ lastAt: z.iso.datetime(), bufferedAt: z.iso.date
 /** @param db of the tenant. @throws RequestError NOT_FOUND */
 export async function requireTrigger(db: ScopedDb, tenantId: string, triggerId: string): Promise<WatchedTriggerRecord> {
   const trigger = await findWatchedTrigger(db, tenantId, triggerId);
-  if (trigger === undefined) throw notFound("trigger");
+  if (trigger === undefined) throw new RequestError("NOT_FOUND", { detail: "There is no trigger with this id." });
   return trigger;
 }
 
