@@ -131,7 +131,8 @@ test("a dispatcher whose lease ended, or was taken, writes nothing at all (I3, I
   const kind = newKind();
   const { triggerId } = await source(kind);
   const zombie = await claimOne(kind, "a", 1);
-  await expect.poll(() => commitDispatch(app, "a", [outcome(zombie, { items: [item("late")], cursor: { late: true } })], uuidV7)).toMatchObject([{ isHeld: false, accepted: 0 }]);
+  await expect.poll(() => untilNextTrigger(system, kind)).toBe(0);
+  expect(await commitDispatch(app, "a", [outcome(zombie, { items: [item("late")], cursor: { late: true } })], uuidV7)).toMatchObject([{ isHeld: false, accepted: 0 }]);
   const successor = await claimOne(kind, "b");
   expect(await commitDispatch(app, "a", [outcome(zombie, { items: [item("late")], cursor: { late: true } })], uuidV7)).toMatchObject([{ isHeld: false }]);
   expect(await extendTriggerLeases(system, "a", [zombie], 60_000)).toEqual(new Set());
