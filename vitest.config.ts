@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: "store",
-          include: ["{prisma,control-plane,worker,dispatchers}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts"],
+          include: ["{prisma,control-plane,worker,dispatchers}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts", "test/chaos/**/*.store.test.ts"],
           globalSetup: ["test/support/stores-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

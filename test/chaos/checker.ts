@@ -5,7 +5,7 @@ import type { Delivered, Target } from "./workload.ts";
 
 /** What one fault did to what had been accepted. */
 export interface Verdict {
-  /** Deliveries answered with 2xx without exactly one execution that ended in SUCCESS. */
+  /** Deliveries answered with 2xx without exactly one execution that ended in SUCCESS, side effects that were recorded as done and never happened, and those of executions that are gone. */
   readonly lost: number;
   /** Extra executions of a delivery, calls of nodes whose record was committed, and further keys of one side effect. */
   readonly duplicated: number;
@@ -59,6 +59,8 @@ const EXTRA_EXECUTION = "I1 more than one execution of a delivery";
 const LOST = "I2 accepted and not ended in SUCCESS";
 const RUN_AGAIN = "I4 a node was called again after its record was committed";
 const OTHER_KEY = "I4 a side effect had more than one key";
+const NEVER_CALLED = "I2 a side effect was recorded as done and never happened";
+const CALLER_GONE = "I2 a side effect of an execution that is not recorded";
 
 /**
  * Judges one fault by the database and by the provider's log: I1, I2, I4, I5, and that the counters of the tenants are at rest.
@@ -80,9 +82,11 @@ export async function check(db: pg.Pool, input: { readonly prefix: string; reado
   checkRecords(audit, findings);
   checkOrder(input.delivered, audit, findings);
   const repeatedCalls = checkCalls(calls, audit, findings);
+  checkEffects(input.delivered, executions, calls, findings);
+  await checkCallers(db, input.calls, findings);
   await checkCounters(db, input.targets, findings);
   return {
-    lost: findings.count(LOST),
+    lost: findings.count(LOST) + findings.count(NEVER_CALLED) + findings.count(CALLER_GONE),
     duplicated: findings.count(EXTRA_EXECUTION) + findings.count(RUN_AGAIN) + findings.count(OTHER_KEY),
     repeatedCalls,
     violations: findings.sentences(),
@@ -180,6 +184,25 @@ function checkCalls(calls: readonly Call[], audit: readonly AuditRow[], findings
     for (const { at } of own) if (at > recordedAt + CLOCK_SLACK_MS) findings.add(RUN_AGAIN, `${effect}: ${at - recordedAt} ms after its record`);
   }
   return repeated;
+}
+
+/** I2 at the provider: what ended well called it from each of its side effects, with the key that follows from execution and node. */
+function checkEffects(delivered: readonly Delivered[], executions: readonly ExecutionRow[], calls: readonly Call[], findings: Findings): void {
+  const targets = new Map(delivered.map(({ id, target }) => [id, target]));
+  const keys = new Set(calls.map(({ key }) => key));
+  for (const { id, delivery, status } of executions) {
+    if (status !== "SUCCESS") continue;
+    for (const node of targets.get(delivery)?.shape.effects ?? []) if (!keys.has(`${id}:${node}:0`)) findings.add(NEVER_CALLED, `${delivery}: ${id} ${node}`);
+  }
+}
+
+/** Calls of whatever run: a key that names no execution belongs to one that was lost, or is none. */
+async function checkCallers(db: pg.Pool, calls: readonly Call[], findings: Findings): Promise<void> {
+  const { rows } = await db.query<{ id: string }>("SELECT c.id FROM unnest($1::text[]) AS c(id) WHERE NOT EXISTS (SELECT FROM executions e WHERE e.id::text = c.id)", [
+    [...new Set(calls.map(({ executionId }) => executionId))],
+  ]);
+  const gone = new Set(rows.map(({ id }) => id));
+  for (const { node, key, executionId } of calls) if (gone.has(executionId)) findings.add(CALLER_GONE, `${node} with the key "${key}"`);
 }
 
 /** I7 at rest: no slot taken, nothing reserved, every execution counted once, nothing left to publish. */

@@ -21,6 +21,8 @@ export interface WorkflowShape {
   /** Node ids in plan order. */
   readonly nodeIds: readonly string[];
   readonly edges: readonly { readonly from: string; readonly to: string }[];
+  /** Ids of the nodes that call the provider, each once in an execution. */
+  readonly effects: readonly string[];
 }
 
 /** A delivery that was answered with 2xx. */
@@ -70,8 +72,17 @@ export async function createTargets(client: Client, providerUrl: string): Promis
 export async function createTarget(tenant: Tenant, providerUrl: string, delayMs = 0): Promise<Target> {
   const given = workflowGraph(providerUrl, delayMs);
   const { hookUrl, secret } = await tenant.publish(given);
+  return { tenantId: tenant.id, hookUrl, secret, shape: shapeOf(given) };
+}
+
+/** What the checker must know about a graph whose HTTP requests all go to the provider. */
+export function shapeOf(given: Graph): WorkflowShape {
   const parsed = graphSchema.parse(given);
-  return { tenantId: tenant.id, hookUrl, secret, shape: { nodeIds: planGraph(parsed, { get: findDefinition }).nodes.map(({ node }) => node.id), edges: parsed.edges } };
+  return {
+    nodeIds: planGraph(parsed, { get: findDefinition }).nodes.map(({ node }) => node.id),
+    edges: parsed.edges,
+    effects: parsed.nodes.filter(({ type }) => type === "http.request").map(({ id }) => id),
+  };
 }
 
 /**
