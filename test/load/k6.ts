@@ -43,7 +43,8 @@ export async function runK6({ binary, script, dir, plan }: K6Run): Promise<K6Res
   const result = await runCommand({
     command: binary,
     args: [
-      "run", "--quiet", "--no-color", "--no-usage-report", "--address", "", "--log-output", `file=${logFile}`, "--log-format", "raw",
+      // An answer that leads elsewhere is none that the ingress gives: nothing is sent to a place that was not named.
+      "run", "--max-redirects", "0", "--quiet", "--no-color", "--no-usage-report", "--address", "", "--log-output", `file=${logFile}`, "--log-format", "raw",
       "--env", `FLUXO_LOAD_PLAN=${planFile}`, join(ROOT, "test", "load", "scenarios", `${script}.ts`),
     ],
     cwd: dir,

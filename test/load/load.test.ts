@@ -1,6 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compare, countRefusals, readDeliveries } from "./deliveries.ts";
 import { valueOf } from "./ingress-watch.ts";
+import { runK6 } from "./k6.ts";
 import { checkTarget } from "./options.ts";
 import { isLoopback } from "./target.ts";
 import { judgeIngress, judgeRecords, judgeThresholds } from "./verdicts.ts";
@@ -23,6 +27,19 @@ describe("targets", () => {
     expect(checkTarget("http://0x7f.1/hooks/a", false)).toBe("http://127.0.0.1/hooks/a");
     for (const text of ["hooks.example.com", "ftp://localhost/x", ""]) expect(() => checkTarget(text, true)).toThrow("no address");
   });
+});
+
+test("a target that leads elsewhere is not followed there", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "fluxo-k6-"));
+  try {
+    const binary = join(dir, "k6");
+    writeFileSync(binary, `#!/bin/sh\necho "$@" > ${dir}/arguments\necho '{"metrics":{}}' > ${dir}/p.summary.json\n`, { mode: 0o755 });
+    const hooks = [{ url: "http://127.0.0.1:9/hooks/a", secret: "", deliveryIdHeader: "webhook-id" }];
+    await runK6({ binary, script: "smoke", dir, plan: { prefix: "p", hooks, capacity: 1, baseline: 1, durationSeconds: 1 } });
+    expect(readFileSync(join(dir, "arguments"), "utf8")).toContain(" --max-redirects 0 ");
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 describe("the comparison with the records", () => {
