@@ -3,9 +3,12 @@ import { defineConfig } from "vitest/config";
 /** `unit` needs nothing but Node; `store` and `e2e` run against real PostgreSQL, Redis and Inngest that their global setup starts. */
 export default defineConfig({
   test: {
+    // What happens in milliseconds may take a busy machine seconds: a poll ends when it is so, and fails only when it never is.
+    expect: { poll: { timeout: 15_000, interval: 25 } },
     projects: [
-      { test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker,dispatchers}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 30_000 } },
+      { extends: true, test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker,dispatchers}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 30_000 } },
       {
+        extends: true,
         test: {
           name: "store",
           include: ["{prisma,control-plane,worker,dispatchers}/src/**/*.store.test.ts", "packages/*/src/**/*.store.test.ts", "test/chaos/**/*.store.test.ts"],
@@ -15,6 +18,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -18,7 +18,7 @@ type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
 /**
  * A provider that tests talk to, told what to do by the path of the request:
  * `/echo/…` 200 with what came · `/status/<code>/…` that status · `/flaky/<failures>/<name>` 503 so many times, then 200 ·
- * `/slow/<ms>/…` 200 after so long · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
+ * `/slow/<ms>/…` 200 after so long · `/gated/…` 200 when the test opens the gate of its path, and at once from then on · `/limited/<seconds>/<name>` 429 with Retry-After once, then 200 · `/hang/…` never answers ·
  * `/stall/<times>/<name>` does not answer so many times, then 200 · `/cut/<times>/<name>` cuts the connection so many times, then 200 ·
  * `/mirror/<status>/…` that status with the headers that came · `/redirect/<URL, encoded>` 302 to that URL ·
  * `/document/<name>` GET gives what PUT wrote last, as XML.
@@ -29,22 +29,30 @@ export interface Sink {
   readonly url: string;
   /** Requests whose path starts with the prefix, oldest first. */
   received(prefix: string): readonly SinkRecord[];
+  /** Answers what waits under `/gated/…` at this path, and what comes to it later. */
+  open(path: string): void;
   stop(): Promise<void>;
 }
 
 /** Starts a sink on 127.0.0.1. @param port 0 lets the system choose */
 export async function startSink(port = 0): Promise<Sink> {
   const records: OpenRecord[] = [];
+  const gates = new Map<string, PromiseWithResolvers<undefined>>();
+  const gateOf = (path: string): PromiseWithResolvers<undefined> => {
+    const gate = gates.get(path) ?? Promise.withResolvers<undefined>();
+    gates.set(path, gate);
+    return gate;
+  };
   const server = createServer((request, response) => {
-    void answer(request, response, records);
+    void answer(request, response, records, (path) => gateOf(path).promise);
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const { port: bound } = server.address() as AddressInfo;
   const received = (prefix: string): readonly SinkRecord[] => records.filter(({ path }) => path.startsWith(prefix));
-  return { port: bound, url: `http://127.0.0.1:${bound}`, received, stop: () => stop(server) };
+  return { port: bound, url: `http://127.0.0.1:${bound}`, received, open: (path) => gateOf(path).resolve(undefined), stop: () => stop(server) };
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, records: OpenRecord[]): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, records: OpenRecord[], gate: (path: string) => Promise<unknown>): Promise<void> {
   const url = new URL(request.url ?? "/", "http://sink");
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -80,6 +88,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, record
       return;
     case "slow":
       await sleep(Number(argument));
+      reply(200, echo);
+      return;
+    case "gated":
+      await gate(url.pathname);
       reply(200, echo);
       return;
     case "hang":

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { RequestError } from "@fluxo/core/errors/request-error";
+import type { Clock } from "@fluxo/core/ports/clock";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metrics";
@@ -26,7 +27,8 @@ beforeEach(() => {
 });
 afterEach(() => redis.disconnect());
 
-const ratesOf = (client = redis, clock = systemClock): TenantRates => new TenantRates({ redis: client, clock, logger, metrics });
+/** No time passes unless told: a Redis that is there is waited for, however busy the machine is. */
+const ratesOf = (client = redis, clock: Clock = new ManualClock(new Date())): TenantRates => new TenantRates({ redis: client, clock, logger, metrics });
 
 /** How many of `count` requests are taken, sent one after the other. */
 async function flood(rates: TenantRates, tenantId: string, perMinute: number, count: number): Promise<{ taken: number; refusals: RequestError[] }> {
@@ -102,11 +104,16 @@ test("another limit of the plan counts from the next request on", async () => {
 
 test("while Redis is away everything is taken, nobody waits twice for it, and a metric says so", async () => {
   const gone = createRedis("redis://127.0.0.1:1", { prefix: "gone", logger, role: "commands" });
-  const rates = ratesOf(gone);
+  let asked = 0;
+  const send = gone.sendCommand.bind(gone);
+  gone.sendCommand = (...args) => {
+    asked += 1;
+    return send(...args);
+  };
+  const rates = ratesOf(gone, { ...systemClock, now: () => new Date(0) });
   const tenantId = randomUUID();
-  const begun = performance.now();
   expect((await flood(rates, tenantId, 10, 100)).taken).toBe(100);
-  expect(performance.now() - begun).toBeLessThan(900);
+  expect(asked).toBe(1);
   expect((await metrics.ingressLimitsUncounted.get()).values).toMatchObject([{ value: 100 }]);
   gone.disconnect();
 });

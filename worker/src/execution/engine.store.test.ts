@@ -186,21 +186,24 @@ test("an expired lease is taken over with a higher epoch; the late writer is fen
     nodes: [
       { id: "start", type: "trigger.manual" },
       { id: "first", type: "http.request", params: { url: `${sink.url}/echo/takeover-first`, method: "POST" } },
-      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/3000/takeover-slow`, method: "POST" } },
+      { id: "slow", type: "http.request", params: { url: `${sink.url}/gated/takeover-slow`, method: "POST" } },
     ],
     edges: [{ from: "start", to: "first" }, { from: "first", to: "slow" }],
   };
   const workflow = await seedWorkflow(owner, graph);
   const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
-  const paused = createWorker("paused", 2_000).engine.claimAndRun(workflow.tenantId, [id]);
-  await vi.waitFor(() => expect(sink.received("/slow/3000/takeover-slow")).toHaveLength(1), PATIENCE_MS);
+  const paused = createWorker("paused").engine.claimAndRun(workflow.tenantId, [id]);
+  await vi.waitFor(() => expect(sink.received("/gated/takeover-slow")).toHaveLength(1), PATIENCE_MS);
   await owner.query("UPDATE executions SET lease_until = now() - interval '1 second' WHERE id = $1", [id]);
-  expect(await createWorker("taker").engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 1 });
+  const taken = createWorker("taker").engine.claimAndRun(workflow.tenantId, [id]);
+  await vi.waitFor(() => expect(sink.received("/gated/takeover-slow")).toHaveLength(2), PATIENCE_MS);
+  sink.open("/gated/takeover-slow");
+  expect(await taken).toMatchObject({ claimed: 1 });
   await paused;
   expect(await execution(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
   expect((await journal(id)).map(({ node_id, epoch }) => [node_id, epoch])).toEqual([["start", 1], ["first", 1], ["slow", 2]]);
   expect(sink.received("/echo/takeover-first")).toHaveLength(1);
-  const keys = sink.received("/slow/3000/takeover-slow").map(({ headers }) => headers["idempotency-key"]);
+  const keys = sink.received("/gated/takeover-slow").map(({ headers }) => headers["idempotency-key"]);
   expect(new Set(keys)).toEqual(new Set([`${id}:slow:0`]));
   const { rows } = await owner.query("SELECT used FROM concurrency_slots WHERE tenant_id = $1", [workflow.tenantId]);
   expect(rows[0].used).toBe(0);
@@ -240,19 +243,26 @@ test("a server error is tried again and the earlier attempts stay on record", as
 });
 
 test("an act that must not be repeated is not: neither after a time-out, nor after a worker died with it in work", async () => {
-  const params = { url: `${sink.url}/slow/400/once`, method: "POST", onUncertain: "fail" };
-  const graph = { nodes: [{ id: "start", type: "trigger.manual" }, { id: "once", type: "http.request", params, timeoutMs: 100 }], edges: [{ from: "start", to: "once" }] };
-  const workflow = await seedWorkflow(owner, graph);
-  const [timedOut, abandoned] = (await queueExecutions(app, workflow, [{}, {}])) as [string, string];
-  await createWorker("w11").engine.claimAndRun(workflow.tenantId, [timedOut]);
+  const graphOf = (path: string, timeoutMs: number) => {
+    const params = { url: `${sink.url}${path}`, method: "POST", onUncertain: "fail" };
+    return { nodes: [{ id: "start", type: "trigger.manual" }, { id: "once", type: "http.request", params, timeoutMs }], edges: [{ from: "start", to: "once" }] };
+  };
+  const impatient = await seedWorkflow(owner, graphOf("/hang/once", 1_000));
+  const [timedOut] = (await queueExecutions(app, impatient, [{}])) as [string];
+  await createWorker("w11").engine.claimAndRun(impatient.tenantId, [timedOut]);
   expect(await execution(timedOut)).toMatchObject({ status: "FAILED", error_code: "SIDE_EFFECT_UNCERTAIN" });
+  expect(sink.received("/hang/once")).toHaveLength(1);
+  const workflow = await seedWorkflow(owner, graphOf("/gated/once", 60_000));
+  const [abandoned] = (await queueExecutions(app, workflow, [{}])) as [string];
   const dying = createWorker("dying").engine.claimAndRun(workflow.tenantId, [abandoned]);
-  await expect.poll(async () => (await journal(abandoned)).find(({ node_id }) => node_id === "once")?.status).toBe("RUNNING");
+  await vi.waitFor(() => expect(sink.received("/gated/once")).toHaveLength(1), PATIENCE_MS);
+  expect((await journal(abandoned)).find(({ node_id }) => node_id === "once")?.status).toBe("RUNNING");
   await owner.query("UPDATE executions SET lease_until = now() - interval '1 second' WHERE id = $1", [abandoned]);
   await createWorker("heir").engine.claimAndRun(workflow.tenantId, [abandoned]);
+  sink.open("/gated/once");
   await dying;
   expect(await execution(abandoned)).toMatchObject({ status: "FAILED", error_code: "SIDE_EFFECT_UNCERTAIN", lease_epoch: 2 });
-  expect(sink.received("/slow/400/once")).toHaveLength(2);
+  expect(sink.received("/gated/once")).toHaveLength(1);
 });
 
 test("admission refuses with a reason and a sentence, and reserves nothing", async () => {
@@ -284,31 +294,34 @@ test("an unwritable row fails its own execution, never its batch", async () => {
 });
 
 test("those who wait are told when a respond node is recorded and when the execution ends, and nobody is told of other executions", async () => {
-  const graph = (response: JsonObject) => ({
+  const graph = (response: { readonly mode: string }) => ({
     nodes: [
       { id: "start", type: "trigger.webhook", params: { authentication: { mode: "none" }, response } },
       { id: "answer", type: "respond", params: { body: { ok: true } } },
-      { id: "slow", type: "http.request", params: { url: `${sink.url}/slow/300/announced` } },
+      { id: "slow", type: "http.request", params: { url: `${sink.url}/gated/${response.mode}` } },
     ],
     edges: [{ from: "start", to: "answer" }, { from: "answer", to: "slow" }],
   });
   const { engine } = createWorker("w11");
-  const run = async (response: JsonObject): Promise<{ early: number; all: number }> => {
+  const run = async (response: { readonly mode: string }, early: number): Promise<number> => {
     const workflow = await seedWorkflow(owner, graph(response));
     const [id] = (await queueExecutions(app, workflow, [{}])) as [string];
     const told = (): number => announced.filter((other) => other === id).length;
     const running = engine.claimAndRun(workflow.tenantId, [id]);
-    await systemClock.sleep(200);
-    const early = told();
+    // What comes after the answer is called when the answer is committed.
+    await vi.waitFor(() => expect(sink.received(`/gated/${response.mode}`)).toHaveLength(1), PATIENCE_MS);
+    await expect.poll(told).toBe(early);
     const { rows } = await owner.query("SELECT output FROM node_executions WHERE execution_id = $1 AND node_id = 'answer'", [id]);
     expect(rows).toEqual([{ output: { status: 200, headers: { "content-type": "application/json" }, body: { ok: true } } }]);
+    expect(told()).toBe(early);
+    sink.open(`/gated/${response.mode}`);
     await running;
     expect(await execution(id)).toMatchObject({ status: "SUCCESS" });
-    return { early, all: told() };
+    return told();
   };
-  expect(await run({ mode: "immediate" })).toEqual({ early: 0, all: 0 });
-  expect(await run({ mode: "lastNode" })).toEqual({ early: 0, all: 1 });
-  expect(await run({ mode: "respondNode" })).toEqual({ early: 1, all: 2 });
+  expect(await run({ mode: "immediate" }, 0)).toBe(0);
+  expect(await run({ mode: "lastNode" }, 0)).toBe(1);
+  expect(await run({ mode: "respondNode" }, 1)).toBe(2);
 });
 
 test("those who wait are told of executions that are refused or cannot be read, and not of those that suspend", async () => {

@@ -24,6 +24,8 @@ import { createNodePorts } from "../node-ports/node-ports.ts";
 
 const HOUR_MS = 3_600_000;
 const SWEEP_MAX = 500;
+/** Long enough for two calls on a busy machine. */
+const ZOMBIE_LEASE_MS = 4_000;
 
 let database: TestDatabase;
 let sink: Sink;
@@ -56,7 +58,7 @@ interface Worker {
 }
 
 /** A worker of its own owner name, as one pod would be. Its heartbeats begin with `leases.start()`. */
-function createWorker(name: string, { leaseMs = 10_000, clock = systemClock, pool = app }: { readonly leaseMs?: number; readonly clock?: Clock; readonly pool?: pg.Pool } = {}): Worker {
+function createWorker(name: string, { leaseMs = 60_000, clock = systemClock, pool = app }: { readonly leaseMs?: number; readonly clock?: Clock; readonly pool?: pg.Pool } = {}): Worker {
   const logger = createLogger({ service: "test", level: "fatal" });
   const metrics = createMetrics(createRegistry());
   const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock, logger, metrics });
@@ -105,24 +107,28 @@ async function queueDelay(durationMs: number): Promise<{ readonly workflow: Seed
 
 describe("heartbeats", () => {
   test("keep an execution that takes longer than a lease: nobody may take it over", async () => {
-    const { workflow, id } = await queueCalls("/slow/1500/heartbeat");
-    const { engine, leases } = createWorker("steady", { leaseMs: 500 });
+    const { workflow, id } = await queueCalls("/gated/heartbeat");
+    const { engine, leases } = createWorker("steady", { leaseMs: 4_000 });
     leases.start();
     const running = engine.claimAndRun(workflow.tenantId, [id]);
-    await systemClock.sleep(1_000);
+    await vi.waitFor(() => expect(sink.received("/gated/heartbeat")).toHaveLength(1), PATIENCE_MS);
+    const { rows: [claimed] } = await owner.query("SELECT lease_until FROM executions WHERE id = $1", [id]);
+    const isOver = async (): Promise<boolean> => (await owner.query("SELECT clock_timestamp() > $1 AS is_over", [claimed.lease_until])).rows[0].is_over;
+    await expect.poll(isOver, { timeout: PATIENCE_MS }).toBe(true);
     expect(await createWorker("taker").engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0, skipped: 1 });
     expect(await sweep(system, 60_000, SWEEP_MAX)).toEqual(new Map());
+    sink.open("/gated/heartbeat");
     await running;
     await leases.stop();
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 1, used: 0 });
-    expect(sink.received("/slow/1500/heartbeat")).toHaveLength(1);
+    expect(sink.received("/gated/heartbeat")).toHaveLength(1);
   });
 
   test("tell a worker that another one has taken over: its node is aborted and nothing of it is written", async () => {
-    const { workflow, id } = await queueCalls("/slow/700/heartbeat-lost");
+    const { workflow, id } = await queueCalls("/gated/heartbeat-lost");
     const { engine, leases } = createWorker("loser");
     const running = engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received("/slow/700/heartbeat-lost")).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received("/gated/heartbeat-lost")).toHaveLength(1), PATIENCE_MS);
     await expire(id);
     const taken = createWorker("winner").engine.claimAndRun(workflow.tenantId, [id]);
     await vi.waitFor(async () => expect(await row(id)).toMatchObject({ lease_epoch: 2 }), PATIENCE_MS);
@@ -130,38 +136,41 @@ describe("heartbeats", () => {
     await running;
     expect(leases.size).toBe(0);
     expect(await row(id)).toMatchObject({ status: "RUNNING", lease_owner: "winner" });
+    sink.open("/gated/heartbeat-lost");
     await taken;
     expect(await journal(id)).toEqual([["start", "SUCCESS", 1], ["call0", "SUCCESS", 2]]);
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2, used: 0 });
   });
 
   test("leave leases that are too young for it: they cost a write for each", async () => {
-    const { workflow, id } = await queueCalls("/slow/400/heartbeat-young");
-    const { engine, leases } = createWorker("young", { leaseMs: 60_000 });
+    const { workflow, id } = await queueCalls("/gated/heartbeat-young");
+    const { engine, leases } = createWorker("young");
     const running = engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received("/slow/400/heartbeat-young")).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received("/gated/heartbeat-young")).toHaveLength(1), PATIENCE_MS);
     const leaseUntil = async (): Promise<unknown> => (await owner.query("SELECT lease_until FROM executions WHERE id = $1", [id])).rows[0];
     const claimed = await leaseUntil();
     await leases.tick(30_000);
     expect(await leaseUntil()).toEqual(claimed);
     await leases.tick();
     expect(await leaseUntil()).not.toEqual(claimed);
+    sink.open("/gated/heartbeat-young");
     await running;
   });
 
   test("that get no answer end the work when a lease has passed, not when the database gives up", async () => {
-    const { workflow, id } = await queueCalls("/slow/8000/heartbeat-blocked");
-    const { engine, leases } = createWorker("blocked", { leaseMs: 800 });
+    const { workflow, id } = await queueCalls("/gated/heartbeat-blocked");
+    const { engine, leases } = createWorker("blocked", { leaseMs: 3_000 });
     leases.start();
     const running = engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received("/slow/8000/heartbeat-blocked")).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received("/gated/heartbeat-blocked")).toHaveLength(1), PATIENCE_MS);
     const locker = await owner.connect();
     try {
       await locker.query("BEGIN");
       await locker.query("SELECT FROM executions WHERE id = $1 FOR UPDATE", [id]);
       const begunMs = performance.now();
       await running;
-      expect(performance.now() - begunMs).toBeLessThan(3_000);
+      // The database gives a statement up after thirty seconds.
+      expect(performance.now() - begunMs).toBeLessThan(15_000);
       expect(leases.size).toBe(0);
     } finally {
       await locker.query("ROLLBACK");
@@ -174,10 +183,10 @@ describe("heartbeats", () => {
 
 describe("a late writer", () => {
   test("is fenced from the lease, the journal and the settlement", async () => {
-    const { workflow, id } = await queueCalls("/slow/300/fenced");
+    const { workflow, id } = await queueCalls("/gated/fenced");
     const late = { tenantId: workflow.tenantId, executionId: id, epoch: 1 };
     const first = createWorker("late").engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received("/slow/300/fenced")).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received("/gated/fenced")).toHaveLength(1), PATIENCE_MS);
     await expire(id);
     const second = createWorker("next").engine.claimAndRun(workflow.tenantId, [id]);
     await vi.waitFor(async () => expect(await row(id)).toMatchObject({ lease_epoch: 2 }), PATIENCE_MS);
@@ -192,6 +201,7 @@ describe("a late writer", () => {
     expect(await settleExecutions(app, [{ ...late, payloadId: uuidV7.next(), settlement: { status: "SUCCESS", output: null } }])).toEqual(new Set());
     expect(await row(id)).toMatchObject({ status: "RUNNING", lease_owner: "next" });
 
+    sink.open("/gated/fenced");
     await Promise.all([first, second]);
     expect(await journal(id)).toEqual([["start", "SUCCESS", 1], ["call0", "SUCCESS", 2]]);
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2, used: 0 });
@@ -210,9 +220,10 @@ describe("a late writer", () => {
         return answer;
       },
     });
-    const paused = createWorker("zombie", { leaseMs: 400, pool }).engine.claimAndRun(workflow.tenantId, [id]);
+    const paused = createWorker("zombie", { leaseMs: ZOMBIE_LEASE_MS, pool }).engine.claimAndRun(workflow.tenantId, [id]);
     await vi.waitFor(async () => expect(await journal(id)).toContainEqual(["call0", "SUCCESS", 1]), PATIENCE_MS);
-    await systemClock.sleep(450);
+    // Its own measure of the lease has to be over too, and that is real time.
+    await systemClock.sleep(ZOMBIE_LEASE_MS + 50);
     await createWorker("successor").engine.claimAndRun(workflow.tenantId, [id]);
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 2 });
     resumed.resolve(undefined);
@@ -225,25 +236,27 @@ describe("a late writer", () => {
 
 describe.each([["ahead", HOUR_MS], ["behind", -HOUR_MS]])("a pod whose clock is an hour %s", (name, byMs) => {
   test("holds its lease for as long as the database says, and no longer", async () => {
-    const { workflow, id } = await queueCalls(`/slow/900/skew-${name}`);
-    const skewed = createWorker(`skewed-${name}`, { leaseMs: 5_000, clock: skewedClock(byMs) });
+    const { workflow, id } = await queueCalls(`/gated/skew-${name}`);
+    const skewed = createWorker(`skewed-${name}`, { clock: skewedClock(byMs) });
     const running = skewed.engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received(`/slow/900/skew-${name}`)).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received(`/gated/skew-${name}`)).toHaveLength(1), PATIENCE_MS);
     await skewed.leases.tick();
     const { leftMs } = await row(id);
-    expect(leftMs).toBeGreaterThan(3_000);
-    expect(leftMs).toBeLessThanOrEqual(5_000);
+    expect(leftMs).toBeGreaterThan(40_000);
+    expect(leftMs).toBeLessThanOrEqual(60_000);
     expect(skewed.leases.size).toBe(1);
     expect(await createWorker("right").engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0 });
+    sink.open(`/gated/skew-${name}`);
     await running;
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 1, used: 0 });
   });
 
   test("takes over nothing that is still held", async () => {
-    const { workflow, id } = await queueCalls(`/slow/400/held-${name}`);
+    const { workflow, id } = await queueCalls(`/gated/held-${name}`);
     const running = createWorker("holder").engine.claimAndRun(workflow.tenantId, [id]);
-    await vi.waitFor(() => expect(sink.received(`/slow/400/held-${name}`)).toHaveLength(1), PATIENCE_MS);
+    await vi.waitFor(() => expect(sink.received(`/gated/held-${name}`)).toHaveLength(1), PATIENCE_MS);
     expect(await createWorker(`greedy-${name}`, { clock: skewedClock(byMs) }).engine.claimAndRun(workflow.tenantId, [id])).toMatchObject({ claimed: 0, skipped: 1 });
+    sink.open(`/gated/held-${name}`);
     await running;
     expect(await row(id)).toMatchObject({ status: "SUCCESS", lease_epoch: 1 });
   });
@@ -313,7 +326,7 @@ describe("10,000 waiting executions", () => {
     expect(await sweep(system, 10_000, SWEEP_MAX)).toEqual(new Map());
     expect(performance.now() - begunMs).toBeLessThan(3_000);
     expect(await claimOutbox(system, { owner: "relay", limit: 500, leaseMs: 1_000, outstandingMax: 200 })).toEqual([]);
-    expect(await connections()).toBe(before);
+    expect(await connections()).toBeLessThanOrEqual(before);
     expect(await count("outbox")).toBe(0);
     expect(await count(`concurrency_slots WHERE tenant_id = '${workflow.tenantId}' AND used > 0`)).toBe(0);
     expect(await count(`executions WHERE tenant_id = '${workflow.tenantId}' AND lease_until IS NOT NULL`)).toBe(0);

@@ -1,4 +1,6 @@
 import { generateKeyPair, SignJWT } from "jose";
+import type { Clock } from "@fluxo/core/ports/clock";
+import { systemClock } from "@fluxo/runtime/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient, type ClientAnswer } from "../testing/client.ts";
 import { startHarness, type Harness, type TestAgency } from "../testing/harness.ts";
@@ -6,11 +8,13 @@ import { createTestSigner, type TestSigner } from "../testing/signer.ts";
 
 const thresholds = { perAddress: 6, perKey: 4 };
 const exchangesPerMinute = { ofAddress: 20, ofAgency: 12 };
+/** Redis counts however busy the machine is: nobody gives it up for being slow. */
+const unhurried: Clock = { now: systemClock.now, sleep: (ms, signal) => systemClock.sleep(ms * 100, signal) };
 let api: Harness;
 let nextAddress = 0;
 
 beforeAll(async () => {
-  api = await startHarness({ thresholds, exchangesPerMinute });
+  api = await startHarness({ thresholds, exchangesPerMinute, clock: unhurried });
 });
 afterAll(() => api.stop());
 
@@ -48,7 +52,7 @@ test("an address that sends tokens nobody signed is refused after so many, by ev
   expectLimited(await send("e30.e30.AAAAAAAAAAAAAAAA", guesser));
   expectLimited(await send(await crm.sign(), guesser));
   const another = await api.startAnother();
-  await expect.poll(async () => (await send(await forged(agency, crm.keyId), guesser, another.url)).status, { timeout: 1_000, interval: 20 }).toBe(429);
+  await expect.poll(async () => (await send(await forged(agency, crm.keyId), guesser, another.url)).status).toBe(429);
   await another.stop();
   expect((await send(await crm.sign(), address())).status).toBe(201);
 });

@@ -38,7 +38,7 @@ test("an address that guesses is refused after so many failures, by every proces
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect(Number(refused.headers.get("retry-after"))).toBeLessThanOrEqual(60);
   expect((await ask(guesser, agency.key)).status).toBe(429);
-  await expect.poll(async () => (await ask(guesser, agency.key, another.url)).status, { timeout: 1_000, interval: 20 }).toBe(429);
+  await expect.poll(async () => (await ask(guesser, agency.key, another.url)).status).toBe(429);
   for (const url of [api.url, another.url]) expect((await ask(address(), agency.key, url)).status).toBe(200);
 });
 
@@ -79,7 +79,7 @@ test("while Redis is away each process counts by itself, and refuses all the sam
   const guesser = address();
   api.redis.disconnect();
   try {
-    await expect.poll(() => api.redis.status, { timeout: 3_000 }).toBe("end");
+    await expect.poll(() => api.redis.status).toBe("end");
     for (let attempt = 0; attempt < thresholds.perAddress; attempt += 1) expect((await ask(guesser, unknownKey())).status).toBe(401);
     expect((await ask(guesser, unknownKey())).status).toBe(429);
     expect((await ask(guesser, agency.key)).status).toBe(429);

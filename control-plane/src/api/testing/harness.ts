@@ -6,6 +6,7 @@ import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb } from "@fluxo/prisma/database/tenant-db";
 import { Units } from "@fluxo/prisma/database/units";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import type { Clock } from "@fluxo/core/ports/clock";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { healthRouter } from "@fluxo/runtime/health";
@@ -53,12 +54,15 @@ export interface HarnessOptions {
   readonly perMinuteOfCaller?: number;
   /** Absent: exchanges of provisioning tokens are not limited. */
   readonly exchangesPerMinute?: ExchangesPerMinute;
+  /** Absent: the system's. */
+  readonly clock?: Clock;
 }
 
 const UNLIMITED: FailureThresholds = { perAddress: 1_000_000, perKey: 1_000_000 };
 
 /** The admin API on a database of its own, listening on a port of its own. Every answer is checked against its schema. */
 export async function startHarness(guard: HarnessOptions = {}) {
+  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000, perMinuteOfCaller = 60_000, exchangesPerMinute = { ofAddress: 60_000, ofAgency: 60_000 }, clock = systemClock } = guard;
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.appUrl, applicationName: "api-test", max: 5, role: "fluxo_app" });
   const system = createPool({ connectionString: database.systemUrl, applicationName: "api-test-system", max: 2, role: "fluxo_system" });
@@ -84,7 +88,7 @@ export async function startHarness(guard: HarnessOptions = {}) {
     box,
     vault,
     testerPorts: { http, dial: createGuardedDialer(guard), clock: systemClock, renewToken: (stored: StoredCredential) => tokens.renew(stored) },
-    clock: systemClock,
+    clock,
     ids: uuidV7,
     randomBytes,
     closeBreaker: breakerCloser(redis, PREFIX),
@@ -102,9 +106,8 @@ export async function startHarness(guard: HarnessOptions = {}) {
     logger,
   };
   const health = healthRouter({ registry, isStopping: () => false, checks: [{ name: "postgresql", check: () => pool.query("SELECT 1") }] });
-  const { provider, thresholds = UNLIMITED, sessionIdleMs = 3_600_000, perMinuteOfCaller = 60_000, exchangesPerMinute = { ofAddress: 60_000, ofAgency: 60_000 } } = guard;
-  /** The admin API as a process runs it; called again, another process: it shares the stores and no memory. */
-  const startAnother = (): Promise<Instance> => startInstance({ services, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, exchangesPerMinute, ...(provider === undefined ? {} : { provider }) });
+  /** The admin API as a process runs it; called again, another process: it shares the stores and no memory. @param of its own clock, unless it is the harness' */
+  const startAnother = (of: { readonly clock?: Clock } = {}): Promise<Instance> => startInstance({ services: { ...services, ...of }, redis, prefix: PREFIX, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, exchangesPerMinute, ...(provider === undefined ? {} : { provider }) });
   const instance = await startAnother();
   const { url, access } = instance;
   const stop = async (): Promise<void> => {
