@@ -44,9 +44,9 @@ test("full batches are dispatched beside each other, no more than allowed, none 
   await sources("many", 7);
   const { loop, batches } = gatedLoop("many", 3);
   loop.start();
-  await expect.poll(() => batches.length, { timeout: 10_000 }).toBe(3);
+  await expect.poll(() => batches.length).toBe(3);
   batches[1]?.end();
-  await expect.poll(() => batches.length, { timeout: 10_000 }).toBe(4);
+  await expect.poll(() => batches.length).toBe(4);
   let isStopped = false;
   const stopped = loop.stop().then(() => (isStopped = true));
   for (const { end } of batches.slice(0, 3)) end();
@@ -62,7 +62,7 @@ test("without another word the next claim waits for the dispatch of the one befo
   const { loop, batches } = gatedLoop("one", 1);
   loop.start();
   for (let n = 1; n <= 3; n += 1) {
-    await expect.poll(() => batches.length, { timeout: 10_000 }).toBe(n);
+    await expect.poll(() => batches.length).toBe(n);
     batches[n - 1]?.end();
   }
   await loop.stop();

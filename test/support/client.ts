@@ -67,7 +67,7 @@ export interface Client extends Addresses {
 }
 
 const ALL_SCOPES = ["tenants:read", "workflows:read", "workflows:write", "executions:read", "executions:write", "credentials:read", "credentials:write"];
-const SETTLE_MS = 45_000;
+const SETTLE_MS = 90_000;
 
 /** A client of a running system. `close` ends its connections. */
 export function createClient(addresses: Addresses): Client {

@@ -59,7 +59,7 @@ beforeAll(async () => {
   operator = await createMarkedOperator(api);
   [own, sibling, foreign] = [a.tenants[0], a.tenants[1], b.tenants[0]] as [MarkedTenant, MarkedTenant, MarkedTenant];
   for (const role of AGENCY_ROLES) people.set(role, await signInAs(api, { agency: a, role, tenantIds: [own.id] }, `${role}@people.example`));
-}, 60_000);
+});
 afterAll(() => api.stop());
 
 const isOfTenant = ({ subject }: RouteDefinition): boolean => subject === "tenant" || subject === "tenants" || subject === "pathTenant";

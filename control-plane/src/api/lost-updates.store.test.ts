@@ -33,7 +33,7 @@ async function whileWritten(change: string, values: readonly unknown[], send: ()
     await writer.query(change, [...values]);
     const answer = send();
     const waiting = "SELECT count(*)::int AS n FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()";
-    await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(async () => (await owner.query<{ n: number }>(waiting)).rows[0]?.n).toBeGreaterThan(0);
     await writer.query("COMMIT");
     return await answer;
   } finally {

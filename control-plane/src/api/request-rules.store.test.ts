@@ -145,7 +145,7 @@ test.each([
     await writer.query("BEGIN");
     await writer.query(`UPDATE ${table} SET ${set} WHERE id = $1`, [id]);
     const answer = client.send("PATCH", path, { body: { name: "Overwritten" }, headers: { "if-match": tag } });
-    await expect.poll(() => countOf("pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()"), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => countOf("pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()")).toBeGreaterThan(0);
     await writer.query("COMMIT");
     expect([(await answer).status, (await answer).at("code")]).toEqual([412, "PRECONDITION_FAILED"]);
   } finally {

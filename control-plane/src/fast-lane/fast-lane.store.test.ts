@@ -94,9 +94,8 @@ test("a full list takes what fits and then nothing, whoever hands over", async (
 
 test("a Redis that is away is no lane, and nobody waits for it", async () => {
   const away = createRedis("redis://127.0.0.1:9", { prefix, logger, role: "commands" });
-  const startedAt = performance.now();
-  openLane(away).handOver(executions(3));
-  expect(performance.now() - startedAt).toBeLessThan(100);
+  // It returns nothing to wait for, and what it was given is refused by then.
+  expect(openLane(away).handOver(executions(3))).toBeUndefined();
   expect(await refused("unavailable")).toBe(3);
   away.disconnect();
 });
@@ -108,7 +107,7 @@ test("a Redis that refuses the script is no lane either", async () => {
 });
 
 test("a Redis that is slow takes no more than a few hand-overs at one time", async () => {
-  await redis.client("PAUSE", 300, "ALL");
+  await redis.client("PAUSE", 50, "ALL");
   for (let n = 0; n < 20; n += 1) lane.handOver(executions(1));
   expect(await refused("unavailable")).toBe(4);
   await vi.waitFor(async () => expect(await handedOver()).toBe(16), PATIENCE_MS);

@@ -54,7 +54,7 @@ async function inTheMiddle<T>(look: () => Promise<T>, work: () => Promise<unknow
   try {
     await test.query("SELECT pg_advisory_lock(4711)");
     const looking = Promise.allSettled([look()]);
-    await expect.poll(async () => (await test.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted")).rowCount, { timeout: 20_000 }).toBe(1);
+    await expect.poll(async () => (await test.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted")).rowCount).toBe(1);
     await work();
     await test.query("SELECT pg_advisory_unlock(4711)");
     const [result] = await looking;

@@ -70,7 +70,7 @@ test("many workflows of many tenants on one feed: one request per round for all 
     try {
       for (const each of staged) await stage.makeDue(each);
       await expect
-        .poll(async () => (await stage.owner.query("SELECT count(*)::int AS n FROM trigger_states WHERE trigger_id = ANY ($1) AND next_due_at > clock_timestamp()", [staged.map(({ triggerId }) => triggerId)])).rows, { timeout: 30_000 })
+        .poll(async () => (await stage.owner.query("SELECT count(*)::int AS n FROM trigger_states WHERE trigger_id = ANY ($1) AND next_due_at > clock_timestamp()", [staged.map(({ triggerId }) => triggerId)])).rows)
         .toEqual([{ n: staged.length }]);
     } finally {
       await Promise.all(dispatchers.map((dispatcher) => dispatcher.stop()));

@@ -147,7 +147,7 @@ function testZombies(stageOf: () => SourceStage): void {
     const only = stage.onlyConnection();
     const connection = await only.connect();
     const paused = stage.runner(staged, "zombie", only).run(await stage.claim(staged, "zombie"));
-    await expect.poll(() => only.waitingCount, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => only.waitingCount).toBe(1);
     const successor = await stage.lookUntil(staged, 2);
     expect(successor).toMatchObject({ executions: 2, occurrences: 2 });
     await staged.source.add(1);
@@ -231,7 +231,7 @@ function testStops(stageOf: () => SourceStage): void {
     const { epoch } = await stage.state(staged);
     const first = startWholeDispatcher(stage, staged, "first");
     await stage.makeDue(staged);
-    await expect.poll(async () => (await stage.state(staged))["epoch"], { timeout: 20_000, interval: 5 }).not.toBe(epoch);
+    await expect.poll(async () => (await stage.state(staged))["epoch"], { interval: 5 }).not.toBe(epoch);
     await first.stop();
     const { occurrences } = await stage.tally(staged);
     await staged.source.add(2);

@@ -36,7 +36,7 @@ beforeAll(async () => {
   system = new pg.Pool({ connectionString: database.systemUrl, max: 1 });
   workflow = await seedWorkflow(owner, GRAPH, await addPlan(owner, { executionsPerMonth: 1_000_000, concurrencyMax: 1_000_000 }));
   await fill(workflow);
-}, 180_000);
+});
 
 afterAll(async () => {
   await Promise.all([owner.end(), app.end(), system.end()]);

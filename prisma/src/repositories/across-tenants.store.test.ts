@@ -47,7 +47,7 @@ beforeAll(async () => {
      FROM (SELECT id, CASE WHEN random() < 0.7 THEN now() - random() * interval '9 days' END AS closed FROM tenants WHERE random() < 0.1) o`,
   );
   await owner.query("VACUUM ANALYZE");
-}, 120_000);
+});
 
 afterAll(async () => {
   await tenantDb.close();

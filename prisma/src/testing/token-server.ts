@@ -7,8 +7,8 @@ export interface TokenServer {
   readonly port: number;
   /** Requests so far, and the most of them that were in work at the same time. */
   readonly counts: { requests: number; parallelMax: number; refused: number };
-  /** What it does from now on; a used refresh token is refused in any case. */
-  settings: { expiresIn: number; status: number; delayMs: number; rotates: boolean; redirectTo?: string };
+  /** What it does from now on; a used refresh token is refused in any case. Until `gate` it answers nobody. */
+  settings: { expiresIn: number; status: number; delayMs: number; rotates: boolean; redirectTo?: string; gate?: Promise<unknown> };
   /** The refresh token that it takes now. */
   refreshToken: string;
   stop(): Promise<void>;
@@ -24,7 +24,8 @@ export async function startTokenServer(): Promise<TokenServer> {
     parallel += 1;
     counts.parallelMax = Math.max(counts.parallelMax, parallel);
     const serial = counts.requests;
-    void readAll(request).then((body) => {
+    void readAll(request).then(async (body) => {
+      await self.settings.gate;
       setTimeout(() => {
         parallel -= 1;
         answer(request, new URLSearchParams(body), response, serial, self);

@@ -277,7 +277,7 @@ test("under random concurrency of executions, cancels, files and roll-ups the bo
     }),
     { numRuns: 8 },
   );
-}, 120_000);
+});
 
 test("the reconciliation finds what does not balance", async () => {
   const { tenantId, ...workflow } = await seedWorkflow(owner, GRAPH);

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { NODE_STATUS_ENTRIES_MAX, NODE_STATUS_FIELD, NODE_STATUS_TTL_SECONDS, nodeStatusEntrySchema, nodeStatusStream, nodeStatusWakeChannel, type NodeChange, type NodeStatusEntry } from "@fluxo/contracts/channels/node-status";
+import type { Clock } from "@fluxo/core/ports/clock";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
+import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createEngine, createTestPools, deliver, type TestPools } from "../execution/testing/pod.ts";
@@ -30,9 +31,9 @@ afterAll(async () => {
   await pools[Symbol.asyncDispose]();
 });
 
-function publisherOn(client: RedisClient, waitingMax?: number) {
+function publisherOn(client: RedisClient, waitingMax?: number, clock: Clock = systemClock) {
   const metrics = createMetrics(createRegistry());
-  const publisher = new StatusPublisher({ redis: client, prefix, clock: systemClock, logger, metrics, ...(waitingMax === undefined ? {} : { waitingMax }) });
+  const publisher = new StatusPublisher({ redis: client, prefix, clock, logger, metrics, ...(waitingMax === undefined ? {} : { waitingMax }) });
   const dropped = async (): Promise<Record<string, number>> => Object.fromEntries((await metrics.nodeChangesDropped.get()).values.map(({ labels, value }) => [String(labels["reason"]), value]));
   return { publisher, dropped };
 }
@@ -140,12 +141,14 @@ test("a Redis that hangs holds a bounded number of changes, and nobody waits", a
   const slow = createRedis(proxy.url, { prefix, logger, role: "commands" });
   await slow.connect();
   proxy.hang();
-  const { publisher, dropped } = publisherOn(slow, 10);
+  const clock = new ManualClock();
+  const { publisher, dropped } = publisherOn(slow, 10, clock);
   const of = { tenantId: randomUUID(), executionId: randomUUID() };
   const begunAt = performance.now();
   for (let index = 0; index < 1_000; index += 1) {
     publisher.node(of, change);
-    if (index === 5) await sleep(50);
+    // The first six are on their way.
+    if (index === 5) await clock.advance(10);
   }
   expect(performance.now() - begunAt).toBeLessThan(10_000);
   expect(await dropped()).toEqual({ full: 1_000 - 6 - 10 });

@@ -150,7 +150,7 @@ test("a delay in a body suspends the execution when nothing else is left, and ea
   await expect.poll(async () => {
     await engine.claimAndRun(workflow.tenantId, [id]);
     return (await recordOf(id)).status;
-  }, { timeout: 10_000, interval: 50 }).toBe("SUCCESS");
+  }, { interval: 50 }).toBe("SUCCESS");
   expect((await rowsOf(id, "call")).map(({ item, status }) => [item, status])).toEqual([[0, "SUCCESS"], [1, "SUCCESS"], [2, "SUCCESS"]]);
   const keys = sink.received("/echo/loop-delay").map(({ headers }) => headers["idempotency-key"]);
   expect([keys.length, new Set(keys)]).toEqual([3, new Set([0, 1, 2].map((item) => `${id}:call:${item}`))]);

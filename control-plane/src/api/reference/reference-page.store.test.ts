@@ -9,7 +9,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   [api, browser] = await Promise.all([startHarness(), openBrowser()]);
-}, 300_000);
+});
 afterAll(async () => {
   await browser.close();
   await api.stop();
@@ -36,7 +36,7 @@ test("a browser shows every operation, under a policy that lets nothing in from 
   expect(asked.every((url) => url.startsWith(`${api.url}/`) || url.startsWith("data:"))).toBe(true);
   expect(faults).toEqual([]);
   await page.close();
-}, 120_000);
+});
 
 test("answers its own files and no others, and says how long they last", async () => {
   const page = await fetch(`${api.url}/docs`);

@@ -19,7 +19,7 @@ beforeAll(async () => {
   api = await startHarness({ provider });
   provider.redirectUris.add(`${api.url}/auth/callback`);
   agency = await api.createTestAgency("Northwind");
-}, 300_000);
+});
 afterAll(async () => {
   await chromium.close();
   await api.stop();
@@ -179,5 +179,5 @@ describe("in a real browser", () => {
     expect([new URL(member.page.url()).pathname, await look(member.page)]).toEqual(["/auth/signed-out", { ...shape, title: "You are signed out – Fluxo", headings: ["You are signed out"], actions: ["Sign in again"] }]);
     expect(await cookies()).toEqual([]);
     for (const { faults } of [stranger, failed, member]) expect(faults).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -206,7 +206,7 @@ test("a tenant is stopped, archived and erased, table by table, and its sibling 
   expect(lasting(await rowsOf(sibling.id))).toEqual(lasting(siblingBefore));
   expect(await api.redis.exists(`breakers:${sibling.id}:host:example.com`)).toBe(1);
   expect(JSON.stringify(certificate.body)).not.toContain("Bakery");
-}, 60_000);
+});
 
 test("while a tenant is off-boarded nothing starts for it and nothing changes it; given up, it is suspended and whole", async () => {
   const tenant = await createFullTenant("Garage");
@@ -238,7 +238,7 @@ test("while a tenant is off-boarded nothing starts for it and nothing changes it
   await systemClock.sleep(1_050);
   expect((await tenant.client.post("/v1/workflows", { name: "New" })).status).toBe(201);
   expect((await agency.client.post(`/v1/tenants/${tenant.id}/off-boarding`)).status).toBe(202);
-}, 60_000);
+});
 
 test("a worker that dies anywhere costs nothing: others go on, and the archive is the same", async () => {
   const tenant = await createFullTenant("Florist");
@@ -271,7 +271,7 @@ test("a worker that dies anywhere costs nothing: others go on, and the archive i
   await expect(api.system.query("SELECT * FROM fluxo_erase_step($1, $2, $3, 10)", [agency.id, id, turn?.epoch])).rejects.toSatisfy(isTurnOver);
   await Promise.all([workAll(), workAll()]);
   expect((await read(id)).at("status")).toBe("ERASED");
-}, 60_000);
+});
 
 test("an erasure first destroys the data keys", async () => {
   const tenant = await api.createTestTenant(agency, "Keys");
@@ -307,7 +307,7 @@ test("a table with a tenant that nobody covered stops every off-boarding by its 
   } finally {
     await api.owner.query("DROP TABLE forgotten_notes");
   }
-}, 60_000);
+});
 
 /** The lines of one table in the archive. */
 async function archivedLines(id: string, tableName: string): Promise<string> {
@@ -348,7 +348,7 @@ test("what began before the off-boarding is waited for, whether it has written y
   expect((await read(id)).at("waitsFor")).toBeNull();
   const archived = await archivedLines(id, "occurrences");
   expect([archived.includes("written before"), archived.includes("written after")]).toEqual([true, true]);
-}, 60_000);
+});
 
 test("nothing is erased that is not in the archive: a row that came all the same makes another archive", async () => {
   const tenant = await api.createTestTenant(agency, "Stray");
@@ -375,7 +375,7 @@ test("nothing is erased that is not in the archive: a row that came all the same
   await workUntil(id, "ERASED");
   const tables = (await read(id)).at("tables") as { name: string; note: string | null; rowsArchived: number; rowsDeleted: number }[];
   expect(tables.filter(({ name, note, rowsArchived, rowsDeleted }) => note === null && name !== "tenants" && rowsDeleted > rowsArchived)).toEqual([]);
-}, 60_000);
+});
 
 test("later ones see it, whoever they are: new rows are refused by the database itself, and requests that were let in before by theirs", async () => {
   const tenant = await createFullTenant("Refused");
@@ -393,7 +393,7 @@ test("later ones see it, whoever they are: new rows are refused by the database 
   expect(rerun).toEqual({ outcome: "refused", code: "TENANT_OFFBOARDING" });
   expect((await api.owner.query("SELECT FROM trigger_states WHERE tenant_id = $1 AND (claimable_at IS NOT NULL OR lease_owner IS NOT NULL)", [tenant.id])).rowCount).toBe(0);
   await workUntil(id, "READY");
-}, 60_000);
+});
 
 test("off-boardings are the agency's own", async () => {
   const tenant = await api.createTestTenant(agency, "Own");

@@ -120,6 +120,6 @@ describe("date-time refuses", () => {
         await expect(run({ value, readAs: "pattern", readPattern })).rejects.toMatchObject({ code: "PARAMS_INVALID" });
       }
     }
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 });

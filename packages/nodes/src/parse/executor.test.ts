@@ -136,7 +136,7 @@ describe("parse xml", () => {
     const { code, message } = await refusal({ format: "xml", text });
     expect(code).toBe("DATA_UNREADABLE");
     expect(message).not.toMatch(/hidden|lol|passwd/);
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
   test("bounds the depth", async () => {

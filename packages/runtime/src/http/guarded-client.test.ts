@@ -288,8 +288,7 @@ describe("time and failure", () => {
     handler = () => undefined;
     await failureOf(send({ url: "http://api.test/", timeoutMs: 20 }));
     await failureOf(send({ url: "https://wrong.test/" }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length).toBeLessThanOrEqual(before);
+    await expect.poll(() => process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length).toBeLessThanOrEqual(before);
   });
 });
 

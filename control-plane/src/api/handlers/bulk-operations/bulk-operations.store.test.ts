@@ -43,7 +43,7 @@ test("cancels by filter in the background and tells its progress", async () => {
   const path = `/v1/bulk-operations/${made.text("id")}`;
   expect([made.status, made.headers.get("location")]).toEqual([202, path]);
   expect(made.body).toMatchObject({ kind: "cancel", name: "Stop it", filter: { workflowId }, options: null, pacePerMinute: 6_000, status: "RUNNING", matched: 3, done: 0, createdBy: tenant.keyId });
-  await expect.poll(async () => (await worker.tick(), (await tenant.client.get(path)).at("status")), { timeout: 10_000 }).toBe("DONE");
+  await expect.poll(async () => (await worker.tick(), (await tenant.client.get(path)).at("status"))).toBe("DONE");
   expect((await tenant.client.get(path)).body).toMatchObject({ done: 3, skipped: 0, failed: 0, reasons: {}, firstErrors: [] });
   expect((await tenant.client.get("/v1/executions?status=CANCELED")).at("data")).toHaveLength(3);
   expect((await tenant.client.get("/v1/executions?status=SUCCESS")).at("data")).toHaveLength(2);
@@ -55,7 +55,7 @@ test("reruns by ids and tells why some were left alone", async () => {
   const made = await tenant.client.post("/v1/bulk-operations", { kind: "rerun", name: "Again", executionIds: [...ids, unknown], options: { from: "start" }, pacePerMinute: 6_000 });
   expect(made.body).toMatchObject({ matched: 4, filter: null, options: { from: "start", version: "same" } });
   const path = `/v1/bulk-operations/${made.text("id")}`;
-  await expect.poll(async () => (await worker.tick(), (await tenant.client.get(path)).at("status")), { timeout: 10_000 }).toBe("DONE");
+  await expect.poll(async () => (await worker.tick(), (await tenant.client.get(path)).at("status"))).toBe("DONE");
   expect((await tenant.client.get(path)).body).toMatchObject({
     done: 2,
     skipped: 2,

@@ -36,7 +36,7 @@ async function rounds(path: string, status: string): Promise<void> {
   await expect.poll(async () => {
     await backfills.tick();
     return (await tenant.client.get(path)).at("status");
-  }, { timeout: 20_000 }).toBe(status);
+  }).toBe(status);
 }
 
 interface Source {
