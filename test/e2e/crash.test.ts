@@ -9,7 +9,7 @@ import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { startSystem, type System } from "@fluxo/test/support/system";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 const SERVICES = ["api", "ingress", "relay", "worker"] as const;
 const dir = mkdtempSync(join(tmpdir(), "fluxo-crash-"));
 let sink: Sink;
@@ -57,7 +57,7 @@ async function epochsOf(executionId: string): Promise<[string, number][]> {
 
 /** Every execution of the tenant ended once, and nothing is held or counted twice. */
 async function expectAllEnded(tenant: Tenant, ids: readonly string[]): Promise<void> {
-  for (const id of ids) await tenant.waitForStatus(id, "SUCCESS", 60_000);
+  for (const id of ids) await tenant.waitForStatus(id, "SUCCESS");
   expect((await tenant.executions()).map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   expect(await tenant.usage()).toMatchObject({ executions: { used: ids.length, reserved: 0 }, concurrency: { running: 0 } });
 }
@@ -73,13 +73,13 @@ test("SIGKILL of the worker between a side effect and its record: the execution 
   expect((await tenant.execution(executionId)).status).toBe("RUNNING");
   await system.start("worker");
 
-  expect((await tenant.waitForStatus(executionId, "SUCCESS", 60_000)).output).toEqual({ results: { after: { received: 2 } }, failures: [] });
+  expect((await tenant.waitForStatus(executionId, "SUCCESS")).output).toEqual({ results: { after: { received: 2 } }, failures: [] });
   expect(keysAt(first)).toEqual([`${executionId}:first:0`]);
   expect(keysAt(second)).toEqual([`${executionId}:second:0`, `${executionId}:second:0`]);
   expect(await epochsOf(executionId)).toEqual([["start", 1], ["first", 1], ["second", 2], ["after", 2]]);
 
   // An act that must not be repeated is not: its intent was recorded, its outcome is unknown.
-  expect(await tenant.waitForStatus(guarded, "FAILED", 60_000)).toMatchObject({ error: { code: "SIDE_EFFECT_UNCERTAIN", nodeId: "act" } });
+  expect(await tenant.waitForStatus(guarded, "FAILED")).toMatchObject({ error: { code: "SIDE_EFFECT_UNCERTAIN", nodeId: "act" } });
   expect(keysAt(guardedPath)).toHaveLength(1);
   expect(await tenant.usage()).toMatchObject({ executions: { used: 2, reserved: 0 }, concurrency: { running: 0 } });
 });
@@ -91,7 +91,7 @@ test("SIGTERM of the worker: what can finish does, what takes longer is handed o
   await Promise.all([waitForRequests(shortPath, 1), waitForRequests(longPath, 1)]);
   const begunAt = performance.now();
   expect(await system.terminate("worker")).toBe(0);
-  expect(performance.now() - begunAt).toBeLessThan(12_000);
+  expect(performance.now() - begunAt).toBeLessThan(15_000);
 
   expect((await tenant.execution(short)).status).toBe("SUCCESS");
   expect(await epochsOf(short)).toEqual([["start", 1], ["call", 1], ["after", 1]]);
@@ -115,7 +115,7 @@ test("a cancel asked for while no worker is there ends the execution when one co
   await system.kill("worker");
   expect((await tenant.api.call("cancelExecution", { params: { executionId } })).status).toBe(202);
   await system.start("worker");
-  await tenant.waitForStatus(executionId, "CANCELED", 60_000);
+  await tenant.waitForStatus(executionId, "CANCELED");
   expect(keysAt(path)).toHaveLength(1);
 });
 
@@ -134,12 +134,20 @@ interface Burst {
   readonly promises: HookAnswer[];
   /** Attempts without any answer. */
   failures: number;
+  /** When so many are promised; nobody who waits for it comes later than the next turn. */
+  reached(count: number): Promise<void>;
   readonly isSent: Promise<unknown>;
 }
 
 /** Callers that send the deliveries, each one again until it is taken. */
 function sendBurst(workflow: Published, deliveryIds: readonly string[], callers: number): Burst {
   const waiting = [...deliveryIds];
+  const marks = new Map<number, PromiseWithResolvers<void>>();
+  const reached = (count: number): Promise<void> => {
+    const mark = Promise.withResolvers<void>();
+    marks.set(count, mark);
+    return mark.promise;
+  };
   const send = async (id: string): Promise<void> => {
     const answer = await deliver(workflow, { id, body: { id } }).catch((error: unknown) => {
       burst.failures += 1;
@@ -147,14 +155,15 @@ function sendBurst(workflow: Published, deliveryIds: readonly string[], callers:
     });
     if (answer.status !== 202 && answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`);
     burst.promises.push(answer);
+    marks.get(burst.promises.length)?.resolve();
   };
   const call = async (): Promise<void> => {
     for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
       const delivery = id;
-      await eventually(() => send(delivery), 60_000);
+      await eventually(() => send(delivery));
     }
   };
-  const burst: Burst = { promises: [], failures: 0, isSent: Promise.resolve().then(() => Promise.all(Array.from({ length: callers }, call))) };
+  const burst: Burst = { promises: [], failures: 0, reached, isSent: Promise.resolve().then(() => Promise.all(Array.from({ length: callers }, call))) };
   return burst;
 }
 
@@ -190,7 +199,7 @@ test("SIGKILL of the relay in the middle of a burst loses and doubles nothing", 
   const { workflow, path } = await actingWorkflow(tenant);
   const deliveryIds = deliveryIdsOf(120);
   const burst = sendBurst(workflow, deliveryIds, 6);
-  await eventually(() => expect(burst.promises.length).toBeGreaterThanOrEqual(30));
+  await burst.reached(30);
   await system.kill("relay");
   await burst.isSent;
   const statuses = (await tenant.executions()).map(({ status }) => status);
@@ -205,7 +214,7 @@ test("SIGKILL of the ingress in the middle of a burst: callers that send again l
   const { workflow, path } = await actingWorkflow(tenant);
   const deliveryIds = deliveryIdsOf(120);
   const burst = sendBurst(workflow, deliveryIds, 12);
-  await eventually(() => expect(burst.promises.length).toBeGreaterThanOrEqual(20));
+  await burst.reached(20);
   await system.kill("ingress");
   const promisesBefore = burst.promises.length;
   await system.start("ingress");

@@ -9,7 +9,7 @@ const pause = (durationMs: number) => ({ id: "pause", type: "delay", params: { d
 
 test("a delay suspends without a slot, and Inngest's timer resumes it after its instant and not before", async () => {
   const tenant = await client.createTenant();
-  const executionId = await tenant.run(chain(MANUAL, set("before", { n: "{{ trigger.n }}" }), pause(2_500), set("after", { n: "{{ before.n }}", at: "{{ pause.resumedAt }}" })), { n: 5 });
+  const executionId = await tenant.run(chain(MANUAL, set("before", { n: "{{ trigger.n }}" }), pause(8_000), set("after", { n: "{{ before.n }}", at: "{{ pause.resumedAt }}" })), { n: 5 });
   const waiting = await tenant.waitForStatus(executionId, "WAITING");
   expect(waiting).toMatchObject({ reason: "DELAY", completedAt: null, output: null });
   expect((await tenant.usage()).concurrency.running).toBe(0);
@@ -43,7 +43,7 @@ test("a branch beside a delay goes on meanwhile; what it did is not repeated aft
   const path = `/echo/${tenant.id}/beside`;
   const executionId = await tenant.run(
     graph(
-      [MANUAL, pause(1_500), { id: "beside", type: "http.request", params: { url: `${client.sinkUrl}${path}`, method: "POST" } }, { id: "join", type: "merge" }, set("end", { count: "{{ beside.body.received }}" })],
+      [MANUAL, pause(6_000), { id: "beside", type: "http.request", params: { url: `${client.sinkUrl}${path}`, method: "POST" } }, { id: "join", type: "merge" }, set("end", { count: "{{ beside.body.received }}" })],
       ["start > pause", "start > beside", "pause > join", "beside > join", "join > end"],
     ),
   );

@@ -72,7 +72,7 @@ test("a start needs a published version with a manual trigger, and its name wher
 });
 
 test("a new version is what new executions take; one that waits keeps its own", async () => {
-  const { workflowId } = await tenant.publish(chain(MANUAL, { id: "pause", type: "delay", params: { durationMs: 2_000 } }, set("say", { text: "old" })));
+  const { workflowId } = await tenant.publish(chain(MANUAL, { id: "pause", type: "delay", params: { durationMs: 6_000 } }, set("say", { text: "old" })));
   const old = await tenant.start(workflowId);
   await tenant.waitForStatus(old, "WAITING");
   await tenant.api.call("replaceDraft", { params: { workflowId }, body: { graph: chain(MANUAL, set("say", { text: "new" })) } });

@@ -47,7 +47,7 @@ test("a connection that breaks is a CONNECTION failure and is tried again", asyn
 
 test("an attempt that takes too long is cut, and tried again", async () => {
   const path = `/hang/${tenant.id}/timeout`;
-  const executionId = await tenant.run(chain(MANUAL, post("call", `${system.sinkUrl}${path}`, { timeoutMs: 300, retry: { maxAttempts: 2, initialDelayMs: 10 } })));
+  const executionId = await tenant.run(chain(MANUAL, post("call", `${system.sinkUrl}${path}`, { timeoutMs: 2_000, retry: { maxAttempts: 2, initialDelayMs: 10 } })));
   const { error } = await tenant.waitForStatus(executionId, "FAILED");
   expect(error).toMatchObject({ code: "NODE_TIMEOUT", nodeId: "call" });
   const sent = await client.received(path);

@@ -16,7 +16,7 @@ function onlyExecution(tenant: Tenant, workflowId: string): Promise<string> {
     const { data } = (await tenant.api.call("listExecutions", { query: { workflowId } })).body;
     expect(data).toHaveLength(1);
     return data[0]?.id ?? "";
-  }, 30_000);
+  });
 }
 
 test("a workflow calls another, waits for it without a slot, and goes on with its results; each has a timeline of its own", async () => {

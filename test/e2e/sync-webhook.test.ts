@@ -42,7 +42,7 @@ test("lastNode: an execution that pauses in between is waited for", async () => 
 
 test("respondNode: the answer goes out in the middle, and the execution goes on after it", async () => {
   const tenant = await client.createTenant();
-  const path = `/slow/1500/${tenant.id}`;
+  const path = `/gated/${tenant.id}/later`;
   const answerNode = respond("answer", { status: 201, headers: { "X-Order": "{{ trigger.body.id }}" }, contentType: "text/html", body: "<h1>Order {{ trigger.body.id }}</h1>" });
   const workflow = await tenant.publish(chain(waiting("respondNode"), set("a"), answerNode, post("later", `${system.sinkUrl}${path}`), set("end", { said: "{{ answer.status }}" })));
   const answer = await deliver(workflow, { body: { id: 7 } });
@@ -50,6 +50,7 @@ test("respondNode: the answer goes out in the middle, and the execution goes on 
   expect(Object.fromEntries(answer.headers)).toMatchObject({ "content-type": "text/html; charset=utf-8", "content-security-policy": "sandbox", "x-order": "7" });
   const executionId = answer.headers.get("fluxo-execution-id") ?? "";
   expect((await tenant.execution(executionId)).status).toBe("RUNNING");
+  await client.open(path);
   expect((await tenant.waitForStatus(executionId, "SUCCESS")).output).toMatchObject({ results: { end: { said: 201 } } });
 });
 
@@ -65,17 +66,19 @@ test("respondNode: a branch that answers nothing is an answer that names the exe
 
 test("after its time the caller gets 202 with the id, and the execution ends without it", async () => {
   const tenant = await client.createTenant();
-  const workflow = await tenant.publish(chain(waiting("lastNode", 1), post("slow", `${system.sinkUrl}/slow/2500/${tenant.id}`), set("after", { ok: true })));
+  const path = `/gated/${tenant.id}/slow`;
+  const workflow = await tenant.publish(chain(waiting("lastNode", 1), post("slow", `${system.sinkUrl}${path}`), set("after", { ok: true })));
   const startedAt = performance.now();
   const answer = await deliver(workflow);
   expect(performance.now() - startedAt).toBeGreaterThan(900);
   expect([answer.status, JSON.parse(answer.text)]).toEqual([202, { executionId: expect.any(String), duplicate: false }]);
+  await client.open(path);
   expect((await tenant.waitForStatus(answer.executionId, "SUCCESS")).output).toMatchObject({ results: { after: { ok: true } } });
 });
 
 test("a caller that hangs up loses nothing: the execution ends, and the repeat of the delivery gets its result", async () => {
   const tenant = await client.createTenant();
-  const path = `/slow/1000/${tenant.id}`;
+  const path = `/gated/${tenant.id}/hang-up`;
   const open: Node = { id: "start", type: "trigger.webhook", params: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery", response: { mode: "lastNode" } } };
   const { hookUrl } = await tenant.publish(chain(open, post("slow", `${system.sinkUrl}${path}`), set("after", { ok: true })));
   const headers = { "x-delivery": randomUUID() };
@@ -84,7 +87,9 @@ test("a caller that hangs up loses nothing: the execution ends, and the repeat o
   await eventually(async () => expect(await client.received(path)).toHaveLength(1));
   hungUp.abort();
   expect(await pending).toMatchObject({ name: "AbortError" });
-  const repeat = await sendHook(hookUrl, { headers });
+  const repeated = sendHook(hookUrl, { headers });
+  await client.open(path);
+  const repeat = await repeated;
   expect([repeat.status, JSON.parse(repeat.text)]).toEqual([200, { ok: true }]);
   expect(await tenant.executions()).toMatchObject([{ status: "SUCCESS" }]);
   expect(await client.received(path)).toHaveLength(1);

@@ -61,6 +61,8 @@ export interface Client extends Addresses {
   createTenant(plan?: PlanCode | OwnPlanCode): Promise<Tenant>;
   /** Requests that the sink received under a path, oldest first. */
   received(pathPrefix: string): Promise<readonly SinkRecord[]>;
+  /** Lets the sink answer what waits at `/gated/…`. */
+  open(path: string): Promise<void>;
   /** The database, as an oracle and to bring about what the interfaces cannot. */
   sql<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   close(): Promise<void>;
@@ -88,6 +90,7 @@ export function createClient(addresses: Addresses): Client {
       const response = await fetch(`${addresses.sinkUrl}/_log?path=${encodeURIComponent(pathPrefix)}`);
       return (await response.json()) as SinkRecord[];
     },
+    open: async (path) => void (await fetch(`${addresses.sinkUrl}/_open?path=${encodeURIComponent(path)}`)),
     sql: async <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => (await pool.query<Row>(text, [...values])).rows,
     close: () => pool.end(),
   };

@@ -22,7 +22,7 @@ type OpenRecord = { -readonly [K in keyof SinkRecord]: SinkRecord[K] };
  * `/stall/<times>/<name>` does not answer so many times, then 200 · `/cut/<times>/<name>` cuts the connection so many times, then 200 ·
  * `/mirror/<status>/…` that status with the headers that came · `/redirect/<URL, encoded>` 302 to that URL ·
  * `/document/<name>` GET gives what PUT wrote last, as XML.
- * `GET /_log?path=<prefix>` tells every request whose path starts so.
+ * `GET /_log?path=<prefix>` tells every request whose path starts so; `/_open?path=<path>` opens a gate.
  */
 export interface Sink {
   readonly port: number;
@@ -44,7 +44,11 @@ export async function startSink(port = 0): Promise<Sink> {
     return gate;
   };
   const server = createServer((request, response) => {
-    void answer(request, response, records, (path) => gateOf(path).promise);
+    const url = new URL(request.url ?? "/", "http://sink");
+    if (url.pathname === "/_open") {
+      gateOf(url.searchParams.get("path") ?? "").resolve(undefined);
+      response.writeHead(204).end();
+    } else void answer(request, response, records, (path) => gateOf(path).promise);
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const { port: bound } = server.address() as AddressInfo;

@@ -29,7 +29,8 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), "fluxo-e2e-"));
   const sink = await startSink();
-  const system = await startSystem({ dir, allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
+  // Heartbeats are so far apart that what is told by a message is not found out by them before.
+  const system = await startSystem({ dir, allowedPrivateHosts: [`127.0.0.1:${sink.port}`], extraEnv: { WORKER_LEASE_MS: "60000" } });
   project.provide("system", {
     apiUrl: system.apiUrl,
     ingressUrl: system.ingressUrl,
