@@ -8,8 +8,8 @@ import { createTestSigner, type TestSigner } from "../testing/signer.ts";
 
 const thresholds = { perAddress: 6, perKey: 4 };
 const exchangesPerMinute = { ofAddress: 20, ofAgency: 12 };
-/** Redis counts however busy the machine is: nobody gives it up for being slow. */
-const unhurried: Clock = { now: systemClock.now, sleep: (ms, signal) => systemClock.sleep(ms * 100, signal) };
+/** Redis counts, however busy the machine is: nobody gives it up for being slow. */
+const unhurried: Clock = { now: () => systemClock.now(), sleep: (ms, signal) => systemClock.sleep(ms * 100, signal) };
 let api: Harness;
 let nextAddress = 0;
 

@@ -3,8 +3,8 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startHarness, type Harness, type TestAgency } from "../testing/harness.ts";
 
-/** Redis counts however busy the machine is: nobody gives it up for being slow. */
-const unhurried: Clock = { now: systemClock.now, sleep: (ms, signal) => systemClock.sleep(ms * 100, signal) };
+/** Redis counts, however busy the machine is: nobody gives it up for being slow. */
+const unhurried: Clock = { now: () => systemClock.now(), sleep: (ms, signal) => systemClock.sleep(ms * 100, signal) };
 let api: Harness;
 let agency: TestAgency;
 

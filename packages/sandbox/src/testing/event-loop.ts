@@ -11,16 +11,16 @@ export function threadCpuMs(): number {
  * meanwhile is not its doing, and does not count.
  */
 export async function longestHoldUpMs(work: () => Promise<unknown>): Promise<number> {
-  let isOver = false;
+  const over = new AbortController();
   const watch = async (): Promise<number> => {
     let longestMs = 0;
-    for (let beforeMs = threadCpuMs(); !isOver; beforeMs = threadCpuMs()) {
+    for (let beforeMs = threadCpuMs(); !over.signal.aborted; beforeMs = threadCpuMs()) {
       await setTimeout(1);
       longestMs = Math.max(longestMs, threadCpuMs() - beforeMs);
     }
     return longestMs;
   };
   const watching = watch();
-  await work().finally(() => (isOver = true));
+  await work().finally(() => over.abort());
   return watching;
 }
