@@ -1,15 +1,25 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { launch, type Browser } from "puppeteer-core";
+import { launch, type Browser, type BrowserContext, type Page } from "puppeteer-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-gpu"];
 
+/** For starts and navigations on a busy machine. */
+const PATIENCE_MS = 180_000;
+
 /** Opens a browser without a window; installs Debian's Chromium if it has to and may. @throws Error that says what to do */
 export function openBrowser(): Promise<Browser> {
   const isRoot = process.getuid?.() === 0;
-  return launch({ executablePath: findChromium(isRoot), headless: true, args: [...QUIET, ...(isRoot ? ["--no-sandbox"] : [])] });
+  return launch({ executablePath: findChromium(isRoot), headless: true, timeout: PATIENCE_MS, args: [...QUIET, ...(isRoot ? ["--no-sandbox"] : [])] });
+}
+
+/** A new page, which waits for as long as a busy machine needs. */
+export async function openPage(at: Browser | BrowserContext): Promise<Page> {
+  const page = await at.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 function findChromium(isRoot: boolean): string {

@@ -1,5 +1,5 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
-import { openBrowser } from "@fluxo/test/support/chromium";
+import { openBrowser, openPage } from "@fluxo/test/support/chromium";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startHarness, type Harness } from "../testing/harness.ts";
@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 test("a browser shows every operation, under a policy that lets nothing in from elsewhere", async () => {
-  const page = await browser.newPage();
+  const page = await openPage(browser);
   const asked: string[] = [];
   const faults: string[] = [];
   page.on("request", (request) => void asked.push(request.url()));
@@ -32,7 +32,7 @@ test("a browser shows every operation, under a policy that lets nothing in from 
     await page.evaluate("window.scrollBy(0, 800)");
     return [...shown].toSorted();
   };
-  await expect.poll(look, { timeout: 60_000, interval: 50 }).toEqual(Object.keys(ROUTES).toSorted());
+  await expect.poll(look, { timeout: 120_000, interval: 50 }).toEqual(Object.keys(ROUTES).toSorted());
   expect(asked.every((url) => url.startsWith(`${api.url}/`) || url.startsWith("data:"))).toBe(true);
   expect(faults).toEqual([]);
   await page.close();

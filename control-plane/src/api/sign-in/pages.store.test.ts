@@ -1,4 +1,4 @@
-import { openBrowser } from "@fluxo/test/support/chromium";
+import { openBrowser, openPage } from "@fluxo/test/support/chromium";
 import type { Browser as Chromium, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Browser } from "../testing/browser.ts";
@@ -126,7 +126,7 @@ describe("in a real browser", () => {
   /** A page that fails the test by anything that its policy refused, or that asks for anything from elsewhere. */
   async function open(): Promise<{ page: Page; faults: string[] }> {
     const context = await chromium.createBrowserContext();
-    const page = await context.newPage();
+    const page = await openPage(context);
     const faults: string[] = [];
     page.on("console", (message) => {
       // The provider's page is not ours, and the status of a refusal is told on the console as well.
