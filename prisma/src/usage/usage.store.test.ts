@@ -287,7 +287,7 @@ test("the reconciliation finds what does not balance", async () => {
   await settle(tenantId, executionId, epoch, { status: "SUCCESS", output: null });
   await rollAll();
   const found = async (): Promise<string[]> =>
-    (await system.query<{ measure: string }>("SELECT measure FROM fluxo_usage_differences(date_trunc('hour', now()), now() + interval '1 hour') WHERE tenant_id = $1", [tenantId])).rows.map(({ measure }) => measure);
+    (await system.query<{ measure: string }>("SELECT measure FROM fluxo_usage_differences(date_trunc('hour', now()) - interval '1 hour', now() + interval '1 hour') WHERE tenant_id = $1", [tenantId])).rows.map(({ measure }) => measure);
   expect(await found()).toEqual([]);
   const breakings: [string, string, string[]][] = [
     ["UPDATE usage_hours SET egress_bytes = egress_bytes + 1 WHERE tenant_id = $1 AND node_type <> ''", "UPDATE usage_hours SET egress_bytes = egress_bytes - 1 WHERE tenant_id = $1 AND node_type <> ''", ["rolledEgressBytes"]],
