@@ -42,7 +42,7 @@ function isPortFree(port: number): Promise<boolean> {
  * Distinct free ports, outside the range from which systems take the ports of outgoing connections. Picked at random, so that two
  * callers at the same moment hardly meet.
  */
-async function findFreePorts(count: number): Promise<readonly number[]> {
+export async function findFreePorts(count: number): Promise<readonly number[]> {
   const found = new Set<number>();
   for (let tries = 0; found.size < count; tries += 1) {
     if (tries > 2000) throw new Problem({ what: "No free ports were found.", why: "2000 ports tried are in use.", todo: "stop what uses them." });

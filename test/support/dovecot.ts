@@ -1,9 +1,10 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { findFreePorts } from "../../scripts/environment/ports.ts";
 
 export interface DovecotOptions {
   /** PEM, for the TLS port and STARTTLS. */
@@ -31,7 +32,7 @@ export interface Dovecot {
 }
 
 const PASSWORD = "one-for-all";
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 const STOP_MS = 5_000;
 /** Who it runs as when tests run as root: Dovecot refuses to serve mail as root. */
 const NOBODY = { name: "nobody", group: "nogroup", uid: 65_534, gid: 65_534 };
@@ -42,7 +43,8 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   const dir = mkdtempSync(join(tmpdir(), "fluxo-dovecot-"));
   const isRoot = process.getuid?.() === 0;
   const user = isRoot ? NOBODY : { name: userInfo().username, group: execFileSync("id", ["-gn"], { encoding: "utf8" }).trim(), uid: userInfo().uid, gid: userInfo().gid };
-  const [port, tlsPort] = [await freePort(), await freePort()];
+  // It leaves its ports and comes back to them.
+  const [port = 0, tlsPort = 0] = await findFreePorts(2);
   for (const folder of ["run", "state", "mail"]) mkdirSync(join(dir, folder));
   writeFileSync(join(dir, "certificate.pem"), options.certificate);
   writeFileSync(join(dir, "key.pem"), options.key);
@@ -191,17 +193,6 @@ function findDovecot(): string {
 function lookForDovecot(): string | undefined {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
   return folders.map((folder) => join(folder, "dovecot")).find((path) => existsSync(path));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 function isOpen(port: number): Promise<boolean> {

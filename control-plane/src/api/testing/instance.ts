@@ -1,4 +1,3 @@
-import { createServer, type AddressInfo } from "node:net";
 import type { AccessChange } from "@fluxo/contracts/channels/access";
 import { apiRequestsPerMinute } from "@fluxo/prisma/access/request-limits";
 import { createAddressRanges } from "@fluxo/runtime/http/client-address";
@@ -45,7 +44,9 @@ export interface Instance {
 /** Starts the admin API in this process, with memory of its own and the given stores. */
 export async function startInstance({ services, redis, prefix, metrics, health, thresholds, sessionIdleMs, perMinuteOfCaller, exchangesPerMinute, provider }: InstanceOptions): Promise<Instance> {
   const { pool, box, clock, ids, randomBytes, logger } = services;
-  const port = await freePort();
+  // It listens before it is made: its own address is in what it is made of.
+  const server = await listen((request, response) => void app(request, response), { host: "127.0.0.1", port: 0 });
+  const { port } = server;
   const url = `http://127.0.0.1:${port}`;
   const subscriber = redis.duplicate({ keyPrefix: "", maxRetriesPerRequest: null, connectionName: `access-${port}` });
   const access = openAccess({ pool, redis, subscriber, prefix, sessionIdleMs, thresholds, clock, logger, metrics });
@@ -73,20 +74,10 @@ export async function startInstance({ services, redis, prefix, metrics, health, 
     health,
     checksAnswers: true,
   });
-  const server = await listen(app, { host: "127.0.0.1", port });
   const stop = async (): Promise<void> => {
     await server.close(1_000);
     await access.stop();
     subscriber.disconnect();
   };
   return { url, access, stop };
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
