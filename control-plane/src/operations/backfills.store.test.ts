@@ -1,3 +1,4 @@
+import type { JsonObject } from "@fluxo/core/json";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
@@ -41,9 +42,9 @@ afterAll(async () => {
 const worker = (): OperationWorker => workerOf(backfills({ app, tenantDb, clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) }), system);
 
 /** A backfill of so many minutes of a schedule that has an instant in each. */
-async function backfill(minutes: number, pacePerMinute: number, known?: SeededWorkflow): Promise<{ readonly workflow: SeededWorkflow; readonly triggerId: string; readonly id: string }> {
+async function backfill(minutes: number, pacePerMinute: number, known?: SeededWorkflow, params: JsonObject = {}): Promise<{ readonly workflow: SeededWorkflow; readonly triggerId: string; readonly id: string }> {
   const workflow = known ?? (await seedWorkflow(owner, GRAPH));
-  const triggerId = await addSource(owner, workflow, "schedule", { when: { kind: "interval", everySeconds: 60, anchor: "1970-01-01T00:00:00Z" }, overlap: "allow", misfire: "latest" });
+  const triggerId = await addSource(owner, workflow, "schedule", { when: { kind: "interval", everySeconds: 60, anchor: "1970-01-01T00:00:00Z" }, overlap: "allow", misfire: "latest", ...params });
   const id = uuidV7.next();
   await tenantDb.withTenant(workflow.tenantId, (db) => createBackfill(db, workflow.tenantId, { id, triggerId, fromAt: FROM, toAt: new Date(FROM.getTime() + minutes * MINUTE_MS), pacePerMinute }, new Date(Date.now() - 10_000)));
   return { workflow, triggerId, id };
@@ -85,6 +86,14 @@ test("a long range comes in turns of fifty, and waits while the tenant's queue i
   await worker().tick();
   expect(await progress(id)).toMatchObject({ started: 50 + 29 });
   expect((await owner.query("SELECT count(*)::int AS n FROM executions WHERE id < $1", [live])).rows).toEqual([{ n: 20 }]);
+});
+
+test("what the trigger's filter refuses is left out", async () => {
+  const filter = { match: "all", conditions: [{ path: "localTime", operator: "endsWith", right: ":02:00.000Z" }] };
+  const { id, triggerId } = await backfill(5, 6_000, undefined, { filter });
+  await worker().tick();
+  expect(await progress(id)).toMatchObject({ status: "DONE", started: 1, skipped: 4 });
+  expect((await owner.query("SELECT occurrence_key AS key FROM executions WHERE trigger_id = $1", [triggerId])).rows).toEqual([{ key: "backfill:2026-01-05T08:02:00.000Z" }]);
 });
 
 test("one tenant's long backfills do not keep another tenant's waiting", async () => {

@@ -2,6 +2,7 @@ import type { Clock, IdSource } from "@fluxo/core/ports/clock";
 import { localTimeOf, timeZoneOf } from "@fluxo/core/schedule/preview";
 import type { MissingReason } from "@fluxo/core/schedule/why";
 import type { TenantDb } from "@fluxo/prisma/database/tenant-db";
+import { filterOf, filterRefusal } from "@fluxo/nodes/filters/evaluate";
 import { workBackfill, type BackfillInstant } from "@fluxo/prisma/executions/backfills";
 import { QUEUED_MAX } from "@fluxo/prisma/executions/queue";
 import { holdTurn, type OperationTurn } from "@fluxo/prisma/operations/turns";
@@ -64,7 +65,12 @@ function nextInstants(turn: OperationTurn, ports: BackfillPorts): Promise<DueIns
       return undefined;
     }
     const { instants, nextFrom: rest } = await decideInstants(db, tenantId, trigger, { from, to, limit: BATCH_MAX }, now);
-    return { instants: instants.map((instant) => ({ at: instant.at, item: isOpen(instant) ? toItem(tenantId, trigger, instant.at, ports) : undefined })), rest };
+    const filter = filterOf(trigger.config);
+    const itemOf = ({ at }: DecidedInstant): BackfillInstant["item"] => {
+      const item = toItem(tenantId, trigger, at, ports);
+      return filter === undefined || filterRefusal(filter, item.input) === undefined ? item : undefined;
+    };
+    return { instants: instants.map((instant) => ({ at: instant.at, item: isOpen(instant) ? itemOf(instant) : undefined })), rest };
   });
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { IdSource } from "@fluxo/core/ports/clock";
-import { decideDue, type Due, type Fire, type ScheduleCursor } from "@fluxo/core/schedule/due";
+import { decideDue, type Due, type Fire, type ScheduleCursor, type Skip } from "@fluxo/core/schedule/due";
 import { isTerminal } from "@fluxo/core/status/execution-status";
+import { filterOf, filterRefusal } from "@fluxo/nodes/filters/evaluate";
 import { scheduleParamsSchema } from "@fluxo/nodes/trigger-schedule/definition";
 import { scheduleRule, type ScheduleRule } from "@fluxo/nodes/trigger-schedule/rule";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
@@ -12,7 +13,6 @@ import type { Logger } from "@fluxo/runtime/logger";
 import { DateTime } from "luxon";
 import type pg from "pg";
 import { z } from "zod";
-import { filterItems } from "../filter-items.ts";
 
 export interface ScheduleDispatchOptions {
   readonly owner: string;
@@ -55,11 +55,10 @@ async function outcomeOf(trigger: ClaimedTrigger, { app, logger }: ScheduleDispa
   try {
     const rule = scheduleRule(scheduleParamsSchema.parse(trigger.config));
     const due = decide(trigger, rule);
-    const { items, marks } = filterItems(trigger.config, due.fires.map((fire) => itemOf(fire, rule)));
-    // Before the commit: repeating a cancel does no harm, forgetting one would. What is filtered takes nobody's place.
-    if (due.cancelsPrevious && items.length > 0 && lastExecution !== undefined) await cancelExecution(app, tenantId, lastExecution.id);
-    const skips = due.skips.map(({ at, reason }) => ({ key: at.toISOString(), occurredAt: at, reason, detail: detailOf(reason, lastExecution) }));
-    return { ...base, cursor: { ...due.cursor }, nextDueAt: due.nextDueAt, items, marks: [...skips, ...marks] };
+    // Before the commit: repeating a cancel does no harm, forgetting one would.
+    if (due.cancelsPrevious && lastExecution !== undefined) await cancelExecution(app, tenantId, lastExecution.id);
+    const marks = due.skips.map((skip) => ({ key: skip.at.toISOString(), occurredAt: skip.at, reason: skip.reason, detail: detailOf(skip, lastExecution) }));
+    return { ...base, cursor: { ...due.cursor }, nextDueAt: due.nextDueAt, items: due.fires.map((fire) => itemOf(fire, rule)), marks };
   } catch (error) {
     logger.error({ err: error, triggerId, tenantId }, "a schedule cannot be dispatched");
     const message = error instanceof Error ? error.message : "The schedule cannot be read.";
@@ -67,7 +66,9 @@ async function outcomeOf(trigger: ClaimedTrigger, { app, logger }: ScheduleDispa
   }
 }
 
-function decide({ triggerId, cursor, armedAt, now, lastExecution }: ClaimedTrigger, { recurrence, span, policy }: ScheduleRule): Due {
+function decide({ triggerId, config, cursor, armedAt, now, lastExecution }: ClaimedTrigger, rule: ScheduleRule): Due {
+  const { recurrence, span, policy } = rule;
+  const filter = filterOf(config);
   return decideDue({
     recurrence,
     span,
@@ -77,6 +78,7 @@ function decide({ triggerId, cursor, armedAt, now, lastExecution }: ClaimedTrigg
     now,
     isOverlapping: lastExecution !== undefined && !isTerminal(lastExecution.status),
     jitterOf: (at) => createHash("sha256").update(`${triggerId} ${at.getTime()}`).digest().readUInt32BE() / 2 ** 32,
+    refusalOf: (fire) => (filter === undefined ? undefined : filterRefusal(filter, itemOf(fire, rule).input)),
   });
 }
 
@@ -93,15 +95,18 @@ function itemOf({ at, clockChange, lateMs, missed }: Fire, { recurrence }: Sched
   return { key: scheduledAt, occurredAt: at, input: { scheduledAt, localTime, timeZone, lateMs, missed, ...(clockChange === undefined ? {} : { clockChange }) } };
 }
 
-function detailOf(reason: Due["skips"][number]["reason"], lastExecution: ClaimedTrigger["lastExecution"]): string {
-  switch (reason) {
+function detailOf(skip: Skip, lastExecution: ClaimedTrigger["lastExecution"]): string {
+  switch (skip.reason) {
     case "OVERLAP_SKIPPED":
-      return lastExecution === undefined ? "Another start of the same look came first." : `The execution ${lastExecution.id} was not over: ${lastExecution.status}.`;
+      if (skip.beside !== undefined) return `The same look started the instant ${skip.beside.toISOString()}.`;
+      return lastExecution === undefined ? "The execution before was not over." : `The execution ${lastExecution.id} was not over: ${lastExecution.status}.`;
     case "MISFIRE_SKIPPED":
       return "It was noticed later than the grace allows, and the misfire policy leaves it out.";
     case "CATCH_UP_SKIPPED":
       return "It was noticed when it was older than the catch-up window.";
+    case "FILTERED":
+      return skip.refusal;
     default:
-      return reason satisfies never;
+      return skip satisfies never;
   }
 }

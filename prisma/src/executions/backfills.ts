@@ -3,7 +3,7 @@ import { toJsonb } from "../database/jsonb.ts";
 import type { OperationTurn } from "../operations/turns.ts";
 import { inlineOrReference, type IntakeItem } from "./intake.ts";
 
-/** An instant of the range, in order. Without `item` nothing starts from it: it has an execution, or will get one by itself. */
+/** An instant of the range, in order. Without `item` nothing starts from it: it has an execution, will get one by itself, or the trigger's filter refuses it. */
 export interface BackfillInstant {
   readonly at: Date;
   readonly item: Omit<IntakeItem, "fingerprint" | "filtered"> | undefined;

@@ -16,6 +16,7 @@ function decide(now: string, lastAt: string | undefined, parts: Partial<Omit<Due
     now: new Date(now),
     isOverlapping: false,
     jitterOf: () => 0.5,
+    refusalOf: () => undefined,
     ...rest,
     policy: { ...POLICY, ...policy },
   });
@@ -50,6 +51,22 @@ describe("after an absence of three instants", () => {
     const due = decide(now, lastAt, { policy: { misfire: "all", catchUpSeconds: 6_000 } });
     expect([started(due), left(due)]).toEqual([["12:00", "13:00"], ["11:00 CATCH_UP_SKIPPED"]]);
   });
+  test("what is late by just the grace is on time, and what is as old as the catch-up window is made up for", () => {
+    expect(started(decide("2026-01-01T11:01:00Z", lastAt, { policy: { misfire: "skip" } }))).toEqual(["11:00"]);
+    expect(left(decide("2026-01-01T11:01:00.001Z", lastAt, { policy: { misfire: "skip" } }))).toEqual(["11:00 MISFIRE_SKIPPED"]);
+    expect(started(decide(now, lastAt, { policy: { misfire: "all", catchUpSeconds: 5_400 } }))).toEqual(["12:00", "13:00"]);
+    expect(started(decide(now, lastAt, { policy: { misfire: "all", catchUpSeconds: 5_399 } }))).toEqual(["13:00"]);
+  });
+  test("of more than one look decides, none is the latest until the last look", () => {
+    const parts = { recurrence: { kind: "interval", everySeconds: 1, anchor: new Date(0) }, policy: { graceSeconds: 1 } } as const;
+    const first = decide("2026-01-01T10:10:00Z", lastAt, parts);
+    expect([first.fires, first.skips.length, first.nextDueAt]).toEqual([[], DUE_MAX, new Date("2026-01-01T10:08:21Z")]);
+    const second = decide("2026-01-01T10:10:00Z", first.cursor.lastAt, parts);
+    expect(second.fires.map(({ at, missed }) => [at.toISOString().slice(11, 19), missed])).toEqual([["10:09:59", 98], ["10:10:00", 0]]);
+  });
+  test("each start counts what was left out since the start before it", () => {
+    expect(decide(now, lastAt, { policy: { misfire: "all", catchUpSeconds: 6_000 } }).fires.map(({ missed }) => missed)).toEqual([1, 0]);
+  });
   test("latest counts what it stands for", () => {
     expect(decide(now, lastAt).fires).toMatchObject([{ missed: 2 }]);
   });
@@ -76,10 +93,37 @@ describe("while the execution before is not over", () => {
   test("cancelPrevious starts after a cancel", () => {
     const due = decide(now, lastAt, { isOverlapping: true, policy: { overlap: "cancelPrevious" } });
     expect([started(due), due.cancelsPrevious]).toEqual([["11:00"], true]);
+    expect(decide(now, lastAt, { isOverlapping: false, policy: { overlap: "cancelPrevious" } })).toMatchObject({ fires: [{}], cancelsPrevious: false });
+    expect(decide(now, lastAt, { isOverlapping: true, policy: { overlap: "allow" } })).toMatchObject({ fires: [{}], cancelsPrevious: false });
+    expect(decide("2026-01-01T10:30:00Z", lastAt, { isOverlapping: true, policy: { overlap: "cancelPrevious" } })).toMatchObject({ fires: [], cancelsPrevious: false });
   });
-  test("the starts of one look overlap each other", () => {
-    const due = decide("2026-01-01T13:30:00Z", lastAt, { policy: { misfire: "all", overlap: "skip" } });
-    expect([started(due), left(due)]).toEqual([["11:00"], ["12:00 OVERLAP_SKIPPED", "13:00 OVERLAP_SKIPPED"]]);
+  test.each([
+    ["skip", ["11:00"], ["12:00", "13:00"], undefined, "11"],
+    ["bufferOne", ["11:00"], ["13:00"], "2026-01-01T12:00:00.000Z", "11"],
+    ["cancelPrevious", ["13:00"], ["11:00", "12:00"], undefined, "13"],
+    ["allow", ["11:00", "12:00", "13:00"], [], undefined, ""],
+  ] as const)("the starts of one look overlap each other: %s", (overlap, fires, skipped, bufferedAt, hour) => {
+    const due = decide("2026-01-01T13:30:00Z", lastAt, { policy: { misfire: "all", overlap } });
+    expect([started(due), left(due), due.cursor.bufferedAt]).toEqual([fires, skipped.map((time) => `${time} OVERLAP_SKIPPED`), bufferedAt]);
+    expect(due.skips).toMatchObject(skipped.map(() => ({ beside: new Date(`2026-01-01T${hour}:00:00Z`) })));
+  });
+  test("an instant that was kept ends in one way under every policy that comes after", () => {
+    const after = (overlap: DueRequest["policy"]["overlap"], isOverlapping: boolean): unknown[] => {
+      const due = decide("2026-01-01T12:00:00Z", now.replace("Z", ".000Z"), { isOverlapping, policy: { overlap }, bufferedAt: "2026-01-01T11:00:00.000Z" });
+      return [started(due), left(due), due.cursor.bufferedAt?.slice(11, 16)];
+    };
+    expect(after("allow", true)).toEqual([["11:00", "12:00"], [], undefined]);
+    expect(after("cancelPrevious", true)).toEqual([["12:00"], ["11:00 OVERLAP_SKIPPED"], undefined]);
+    expect(after("skip", true)).toEqual([[], ["12:00 OVERLAP_SKIPPED"], "11:00"]);
+    expect(after("skip", false)).toEqual([["11:00"], ["12:00 OVERLAP_SKIPPED"], undefined]);
+    expect(after("bufferOne", false)).toEqual([["11:00"], [], "12:00"]);
+  });
+  test("what the filter refuses takes nobody's place", () => {
+    const refusalOf: DueRequest["refusalOf"] = ({ at }) => (at.getUTCHours() === 12 ? undefined : "not at noon");
+    const due = decide("2026-01-01T13:30:00Z", lastAt, { refusalOf, policy: { misfire: "all", overlap: "skip" } });
+    expect([started(due), left(due)]).toEqual([["12:00"], ["11:00 FILTERED", "13:00 FILTERED"]]);
+    const none = decide(now, lastAt, { refusalOf, isOverlapping: true, policy: { overlap: "cancelPrevious" } });
+    expect([started(none), none.cancelsPrevious]).toEqual([[], false]);
   });
 });
 
@@ -92,6 +136,7 @@ test("a one-off ends; start and end bound the others", () => {
   const once = { recurrence: { kind: "once", at: new Date("2026-01-01T11:00:00Z") } } as const;
   expect(decide("2026-01-01T10:30:00Z", undefined, { ...once, armedAt: new Date("2026-01-01T10:30:00Z") }).nextDueAt).toEqual(new Date("2026-01-01T11:00:00Z"));
   expect(decide("2026-01-01T11:00:00Z", "2026-01-01T10:30:00.000Z", once)).toMatchObject({ fires: [{ at: new Date("2026-01-01T11:00:00Z") }], nextDueAt: null });
+  expect(decide("2026-01-01T11:00:01Z", "2026-01-01T11:00:00.000Z", once)).toMatchObject({ fires: [], skips: [], nextDueAt: null });
   const span = { startAt: new Date("2026-01-01T12:00:00Z"), endAt: new Date("2026-01-01T13:00:00Z") };
   expect(decide("2026-01-01T11:00:00Z", "2026-01-01T10:00:00.000Z", { span })).toMatchObject({ fires: [], nextDueAt: new Date("2026-01-01T12:00:00Z") });
   expect(decide("2026-01-01T13:00:00Z", "2026-01-01T12:00:00.000Z", { span }).nextDueAt).toBeNull();
@@ -101,20 +146,22 @@ test("every instant is decided exactly once, however often and late somebody loo
   fc.assert(
     fc.property(
       fc.constantFrom<DueRequest["policy"]["misfire"]>("skip", "latest", "all"),
-      fc.constantFrom<DueRequest["policy"]["overlap"]>("skip", "bufferOne", "allow", "cancelPrevious"),
       fc.integer({ min: 0, max: 30 }),
-      fc.array(fc.tuple(fc.integer({ min: 1, max: 100_000 }), fc.boolean()), { minLength: 1, maxLength: 12 }),
-      (misfire, overlap, jitterSeconds, looks) => {
+      fc.integer({ min: 1, max: 5 }),
+      // The overlap policy may be another one at every look, as after a publish.
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 100_000 }), fc.boolean(), fc.constantFrom<DueRequest["policy"]["overlap"]>("skip", "bufferOne", "allow", "cancelPrevious")), { minLength: 1, maxLength: 12 }),
+      (misfire, jitterSeconds, filtered, looks) => {
         const recurrence = { kind: "interval", everySeconds: 60, anchor: new Date("2026-01-01T00:00:00Z") } as const;
         const armedAt = new Date("2026-01-01T00:00:30Z");
-        const policy = { ...POLICY, misfire, overlap, jitterSeconds, catchUpSeconds: 3_600 };
+        const refusalOf: DueRequest["refusalOf"] = ({ at }) => (at.getUTCMinutes() % 5 < filtered ? undefined : "refused");
         let cursor: ScheduleCursor | undefined;
         let nowMs = armedAt.getTime();
         const decided: number[] = [];
-        for (const [seconds, isOverlapping] of [[0, false] as const, ...looks]) {
+        for (const [seconds, isOverlapping, overlap] of [[0, false, "skip"] as const, ...looks]) {
+          const policy = { ...POLICY, misfire, overlap, jitterSeconds, catchUpSeconds: 3_600 };
           nowMs += seconds * 1_000;
           for (;;) {
-            const due = decideDue({ recurrence, span: {}, policy, cursor, armedAt, now: new Date(nowMs), isOverlapping, jitterOf: (at) => (at.getTime() % 97) / 97 });
+            const due = decideDue({ recurrence, span: {}, policy, cursor, armedAt, now: new Date(nowMs), isOverlapping, jitterOf: (at) => (at.getTime() % 97) / 97, refusalOf });
             decided.push(...due.fires.map(({ at }) => at.getTime()), ...due.skips.map(({ at }) => at.getTime()));
             cursor = due.cursor;
             expect(due.fires.length + due.skips.length).toBeLessThanOrEqual(DUE_MAX + 1);

@@ -3,7 +3,10 @@ import type { Instant } from "./cron.ts";
 
 /** What becomes of instants that were missed by more than the grace: none starts, only the latest, or all within the catch-up window. */
 export type MisfirePolicy = "skip" | "latest" | "all";
-/** What becomes of an instant while the execution before it is not over: it is left out, kept until then (one of them), started all the same, or started after a cancel. */
+/**
+ * What becomes of an instant while the execution before it is not over: it is left out, kept until then (one of them), started all the same, or started after a cancel. Of several
+ * instants that one look would start, the first is the one before for the others; with `cancelPrevious` the last one starts, and those before it would be canceled at once.
+ */
 export type OverlapPolicy = "skip" | "bufferOne" | "allow" | "cancelPrevious";
 
 export interface SchedulePolicy {
@@ -36,6 +39,8 @@ export interface DueRequest {
   readonly isOverlapping: boolean;
   /** A number in [0, 1) for an instant, always the same for it. */
   readonly jitterOf: (at: Date) => number;
+  /** Why the trigger's filter lets an instant start nothing; undefined when it may start. What is filtered takes nobody's place. */
+  readonly refusalOf: (fire: Fire) => string | undefined;
 }
 
 /** An instant that starts an execution. */
@@ -46,10 +51,11 @@ export interface Fire extends Instant {
 }
 
 /** An instant that starts none. */
-export interface Skip {
-  readonly at: Date;
-  readonly reason: "MISFIRE_SKIPPED" | "OVERLAP_SKIPPED" | "CATCH_UP_SKIPPED";
-}
+export type Skip = { readonly at: Date } & (
+  | { readonly reason: "MISFIRE_SKIPPED" | "CATCH_UP_SKIPPED" }
+  | { readonly reason: "FILTERED"; readonly refusal: string }
+  | { readonly reason: "OVERLAP_SKIPPED"; /** The instant that the same look starts; undefined: the execution before was not over. */ readonly beside: Date | undefined }
+);
 
 export interface Due {
   readonly fires: readonly Fire[];
@@ -86,12 +92,13 @@ export function decideDue(request: DueRequest): Due {
   const isCut = due.length === DUE_MAX && next !== undefined && startOf(next.at, request) <= now.getTime();
   const last = due.at(-1)?.at ?? after;
   const { chosen, skips } = applyMisfire(due, isCut, request);
-  const decided = applyOverlap(chosen, cursor.bufferedAt, request);
+  const { wanted, filtered } = applyFilter(chosen, request);
+  const decided = applyOverlap(wanted, cursor.bufferedAt, request);
   const nextMs = next === undefined ? undefined : startOf(next.at, request);
   const lookMs = decided.bufferedAt === undefined ? nextMs : Math.min(nextMs ?? Number.POSITIVE_INFINITY, now.getTime() + BUFFER_LOOK_MS);
   return {
     fires: decided.fires,
-    skips: [...skips, ...decided.skips],
+    skips: [...skips, ...filtered, ...decided.skips],
     cursor: { lastAt: last.toISOString(), ...(decided.bufferedAt === undefined ? {} : { bufferedAt: decided.bufferedAt }) },
     nextDueAt: lookMs === undefined ? null : new Date(lookMs),
     cancelsPrevious: request.policy.overlap === "cancelPrevious" && request.isOverlapping && decided.fires.length > 0,
@@ -122,7 +129,7 @@ function applyMisfire(due: readonly Instant[], isCut: boolean, request: DueReque
     const isLatest = index === due.length - 1 && !isCut;
     const isTooOld = policy.misfire === "all" && lateMs > policy.catchUpSeconds * 1_000;
     if (!isMissed || (policy.misfire === "latest" && isLatest) || (policy.misfire === "all" && !isTooOld)) {
-      chosen.push({ ...instant, lateMs: Math.max(0, lateMs), missed });
+      chosen.push({ ...instant, lateMs, missed });
       missed = 0;
     } else {
       missed += 1;
@@ -132,27 +139,52 @@ function applyMisfire(due: readonly Instant[], isCut: boolean, request: DueReque
   return { chosen, skips };
 }
 
-/** Starts of one look come one after the other, so that the second overlaps with the first. */
-function applyOverlap(chosen: readonly Fire[], bufferedAt: string | undefined, { policy, isOverlapping, now }: DueRequest): { readonly fires: readonly Fire[]; readonly skips: readonly Skip[]; readonly bufferedAt: string | undefined } {
-  if (policy.overlap === "allow" || policy.overlap === "cancelPrevious") return { fires: chosen, skips: [], bufferedAt: undefined };
+function applyFilter(chosen: readonly Fire[], { refusalOf }: DueRequest): { readonly wanted: readonly Fire[]; readonly filtered: readonly Skip[] } {
+  const wanted: Fire[] = [];
+  const filtered: Skip[] = [];
+  for (const fire of chosen) {
+    const refusal = refusalOf(fire);
+    if (refusal === undefined) wanted.push(fire);
+    else filtered.push({ at: fire.at, reason: "FILTERED", refusal });
+  }
+  return { wanted, filtered };
+}
+
+interface Overlaps {
+  readonly fires: readonly Fire[];
+  readonly skips: readonly Skip[];
+  readonly bufferedAt: string | undefined;
+}
+
+/** An instant that was kept comes first, whatever the policy is by now: it has to end somewhere. */
+function applyOverlap(wanted: readonly Fire[], bufferedAt: string | undefined, { policy: { overlap }, isOverlapping, now }: DueRequest): Overlaps {
+  const kept = bufferedAt === undefined ? undefined : { at: new Date(bufferedAt), lateMs: now.getTime() - Date.parse(bufferedAt), missed: 0 };
+  const all = kept === undefined ? wanted : [kept, ...wanted];
+  switch (overlap) {
+    case "allow":
+      return { fires: all, skips: [], bufferedAt: undefined };
+    case "cancelPrevious": {
+      const last = all.at(-1);
+      return { fires: last === undefined ? [] : [last], skips: all.slice(0, -1).map(({ at }) => ({ at, reason: "OVERLAP_SKIPPED", beside: last?.at })), bufferedAt: undefined };
+    }
+    case "skip":
+    case "bufferOne":
+      return oneAtATime(all, isOverlapping, (fire) => overlap === "bufferOne" || fire === kept);
+    default:
+      return overlap satisfies never;
+  }
+}
+
+/** @param mayWait whether an instant may be kept until what is before it is over */
+function oneAtATime(all: readonly Fire[], isOverlapping: boolean, mayWait: (fire: Fire) => boolean): Overlaps {
   const fires: Fire[] = [];
   const skips: Skip[] = [];
-  let isBusy = isOverlapping;
-  let buffered = bufferedAt;
-  if (buffered !== undefined && !isBusy) {
-    fires.push({ at: new Date(buffered), lateMs: now.getTime() - Date.parse(buffered), missed: 0 });
-    buffered = undefined;
-    isBusy = true;
+  let bufferedAt: string | undefined;
+  for (const fire of all) {
+    const [started] = fires;
+    if (!isOverlapping && started === undefined) fires.push(fire);
+    else if (bufferedAt === undefined && mayWait(fire)) bufferedAt = fire.at.toISOString();
+    else skips.push({ at: fire.at, reason: "OVERLAP_SKIPPED", beside: started?.at });
   }
-  for (const fire of chosen) {
-    if (!isBusy) {
-      fires.push(fire);
-      isBusy = true;
-    } else if (policy.overlap === "bufferOne" && buffered === undefined) {
-      buffered = fire.at.toISOString();
-    } else {
-      skips.push({ at: fire.at, reason: "OVERLAP_SKIPPED" });
-    }
-  }
-  return { fires, skips, bufferedAt: buffered };
+  return { fires, skips, bufferedAt };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { previewSchedule } from "./preview.ts";
+import { CLOCK_CHANGES_MAX, previewSchedule } from "./preview.ts";
 
 const berlin = { kind: "cron", timeZone: "Europe/Berlin", gap: "shift", repeat: "both" } as const;
 
@@ -35,4 +35,9 @@ test("ends with the schedule, and knows no clock beside the wall clock's", () =>
 test("a yearly schedule shows every change between its instants, bounded", () => {
   const yearly = previewSchedule({ ...berlin, expression: "0 9 1 1 *" }, {}, new Date("2026-01-02T00:00:00Z"), 3);
   expect(yearly.clockChanges.map(({ at }) => at.toISOString().slice(0, 10))).toEqual(["2026-03-29", "2026-10-25", "2027-03-28", "2027-10-31", "2028-03-26", "2028-10-29"]);
+  const leapDays = previewSchedule({ ...berlin, expression: "0 9 29 2 *" }, {}, new Date("2026-01-02T00:00:00Z"), 5);
+  expect(leapDays.clockChanges).toHaveLength(CLOCK_CHANGES_MAX);
+  // Changes in 2015 and 2018; they are looked for over ten years.
+  const pyongyang = (after: string): number => previewSchedule({ ...berlin, timeZone: "Asia/Pyongyang", expression: "0 9 1 1 *" }, {}, new Date(after), 20).clockChanges.length;
+  expect([pyongyang("2004-01-02T00:00:00Z"), pyongyang("2010-01-02T00:00:00Z")]).toEqual([0, 2]);
 });

@@ -20,12 +20,18 @@ test.each([
   [29, "PAUSED"],
   [30, "NOT_DISPATCHED"],
   [39, "BUFFERED"],
+  [40, "NOT_DISPATCHED"],
   [41, "PENDING"],
   [50, "PENDING"],
   [51, "NOT_DUE_YET"],
 ] as const)("an instant of minute %i without occurrence: %s", (minute, reason) => {
   expect(whyMissing(at(minute), record)).toBe(reason);
   expect(missingDetail(reason)).toMatch(/\.$/);
+});
+
+test("what was due before the schedule was armed anew is nobody's any more", () => {
+  expect(whyMissing(at(35), { ...record, armedAt: at(36), cursor: { lastAt: at(12).toISOString() } })).toBe("NOT_DISPATCHED");
+  expect(whyMissing(at(36), { ...record, armedAt: at(36), cursor: { lastAt: at(12).toISOString() } })).toBe("PENDING");
 });
 
 test("before the baseline everything that is due is pending", () => {

@@ -62,7 +62,7 @@ export const scheduleTrigger = defineNode({
 
 Each instant starts at most one execution, ever, and ends in one reason: started, or left out because it was missed (\`MISFIRE_SKIPPED\`, \`CATCH_UP_SKIPPED\`)
 or because the execution before was not over (\`OVERLAP_SKIPPED\`). Instants while the workflow is off are nobody's miss. A change of \`when\` begins anew;
-the other settings can change without losing the place. With \`misfire: all\` and \`overlap: skip\` the instants of a long absence overlap each other: use \`allow\`.
+the other settings can change without losing the place. With \`misfire: all\` the instants of a long absence overlap each other, so that only the first (\`cancelPrevious\`: the last) starts at once: use \`allow\`.
 
 The output tells the instant: \`{ scheduledAt, localTime, timeZone, lateMs, missed }\`, where \`missed\` counts the instants that this start stands for.`,
   tier: "FREE",
