@@ -98,7 +98,7 @@ GRANT EXECUTE ON FUNCTION fluxo_dispatch_extend(text, jsonb, int) TO fluxo_syste
 --       items: rows of fluxo_intake with idx unique over the call, and copy: { fileId, sha256 } (becomes a file of the execution) or none, marks: [{ occurrenceKey, reason, detail, occurredAt }],
 --       parked: [{ occurrenceKey, code, message, reference, raw (base64), occurredAt }], poll: { id, durationMs } | null, error: { code, message } | null,
 --       entries (what the kind remembers): { isAnew (forgets all first), dropped: [key], kept: [{ key, value }] } | null }.
--- Out:  per trigger: whether its lease was still held (else nothing was written) and what became of what it saw.
+-- Out:  per trigger: whether its lease was still held, and it takes something (else nothing was written), and what became of what it saw.
 -- Plans are made once per connection: made anew for the rows of each tenant, the long statement's took longer than the statement.
 CREATE OR REPLACE FUNCTION fluxo_dispatch_commit(p_owner text, p_rows jsonb)
 RETURNS TABLE (trigger_id uuid, is_held boolean, accepted int, duplicate int, filtered int, parked int, execution_ids uuid[])
@@ -123,6 +123,11 @@ BEGIN
       ORDER BY s.trigger_id FOR UPDATE OF s
     )
     SELECT coalesce(array_agg(h.trigger_id), '{}') INTO v_held FROM held h;
+    -- What was taken out of the published version meanwhile takes nothing any more: intake would refuse its items, and the cursor would pass them (I3). Asked once the rows are
+    -- locked, which whoever publishes or archives waits for.
+    SELECT coalesce(array_agg(t.id), '{}') INTO v_held
+    FROM triggers t JOIN workflows w ON w.tenant_id = t.tenant_id AND w.id = t.workflow_id
+    WHERE t.tenant_id = v_tenant AND t.id = ANY (v_held) AND t.is_enabled AND w.published_version_id IS NOT NULL AND w.archived_at IS NULL;
     v_now := clock_timestamp();
 
     SELECT coalesce(jsonb_agg(i.item || jsonb_build_object('triggerId', r ->> 'triggerId')), '[]') INTO v_intake

@@ -147,6 +147,32 @@ test("a dispatcher whose lease ended, or was taken, writes nothing at all (I3, I
   expect(await commitDispatch(app, "b", [outcome(successor, { items: [item("1")] })], uuidV7)).toMatchObject([{ isHeld: true, accepted: 1 }]);
 });
 
+test("the longest due are claimed first", async () => {
+  const kind = newKind();
+  const { workflow, triggerId: recent } = await source(kind);
+  const [oldest, middle] = [await addSource(owner, await addWorkflow(owner, workflow.tenantId, GRAPH), kind, {}), await addSource(owner, await addWorkflow(owner, workflow.tenantId, GRAPH), kind, {})];
+  for (const [triggerId, seconds] of [[oldest, 30], [middle, 20], [recent, 10]] as const) {
+    await owner.query("UPDATE trigger_states SET next_due_at = clock_timestamp() - make_interval(secs => $2), claimable_at = clock_timestamp() - make_interval(secs => $2) WHERE trigger_id = $1", [triggerId, seconds]);
+  }
+  expect((await claim(kind, "a", 2)).map(({ triggerId }) => triggerId)).toEqual([oldest, middle]);
+  expect((await claim(kind, "a", 2)).map(({ triggerId }) => triggerId)).toEqual([recent]);
+});
+
+test.each([
+  ["left out of the published version", "UPDATE triggers SET is_enabled = false WHERE id = $1"],
+  ["archived with its workflow", "UPDATE workflows SET archived_at = clock_timestamp(), is_active = false WHERE id = (SELECT workflow_id FROM triggers WHERE id = $1)"],
+  ["of a workflow that is not published any more", "UPDATE workflows SET published_version_id = NULL WHERE id = (SELECT workflow_id FROM triggers WHERE id = $1)"],
+])("a trigger that is %s during a look takes nothing, and its cursor passes nothing (I3)", async (_, off) => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const held = await claimOne(kind);
+  await owner.query(off, [triggerId]);
+  const marks = [{ key: "2", occurredAt: new Date(), reason: "FILTERED", detail: "by rule" }] as const;
+  expect(await commitDispatch(app, "a", [outcome(held, { cursor: { at: 1 }, items: [item("1")], marks, durationMs: 1 })], uuidV7)).toMatchObject([{ isHeld: false, accepted: 0, duplicate: 0 }]);
+  expect(await stateOf(triggerId)).toMatchObject({ cursor: null });
+  expect([await count("occurrences", triggerId), await count("polls", triggerId)]).toEqual([0, 0]);
+});
+
 test("one commit carries triggers of several tenants; one whose lease is lost does not hold up the others", async () => {
   const kind = newKind();
   const [first, second] = [await source(kind), await source(kind)];
