@@ -5,6 +5,7 @@ import { fileParamsSchema, type FileTriggerParams } from "@fluxo/nodes/trigger-f
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { readTriggerEntries } from "@fluxo/prisma/dispatch/entries";
 import type pg from "pg";
+import { intervalMsOf, readParams } from "../polling/read-params.ts";
 import type { PollContext, PolledSource, PollResult } from "../polling/source.ts";
 import { compare } from "./compare.ts";
 import { CopyContents } from "./copy-contents.ts";
@@ -39,7 +40,7 @@ export class FileSource implements PolledSource {
   }
 
   intervalMs(config: Json): number {
-    return fileParamsSchema.parse(config).intervalSeconds * 1_000;
+    return intervalMsOf(fileParamsSchema, config);
   }
 
   limits({ tenantId }: ClaimedTrigger): { key: string; max: number }[] {
@@ -47,7 +48,7 @@ export class FileSource implements PolledSource {
   }
 
   async poll(claimed: ClaimedTrigger, { signal, now, keep }: PollContext): Promise<PollResult> {
-    const params = fileParamsSchema.parse(claimed.config);
+    const params = readParams(fileParamsSchema, claimed.config);
     const { app, ids, contentBytesMax } = this.#parts;
     const copies = new CopyContents({ app, ids, bytesMax: contentBytesMax, claimed, keep });
     const place = await this.#open(claimed, params, signal);

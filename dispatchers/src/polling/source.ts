@@ -36,9 +36,9 @@ export interface PollContext {
  */
 export interface PolledSource {
   readonly kind: string;
-  /** Milliseconds between two looks that the trigger asks for. */
+  /** Milliseconds between two looks that the trigger asks for. Never throws, see `intervalMsOf`. */
   intervalMs(config: Json): number;
-  /** What a look at this trigger uses that only so many looks may use at one time: its host, its tenant. */
+  /** What a look at this trigger uses that only so many looks may use at one time: its host, its tenant. Never throws, whatever the parameters: looks are ordered many at a time. */
   limits(claimed: ClaimedTrigger): readonly { readonly key: string; readonly max: number }[];
   /** @throws NodeError when the source cannot be looked at; an item that cannot be read is parked instead */
   poll(claimed: ClaimedTrigger, context: PollContext): Promise<PollResult>;

@@ -36,6 +36,7 @@ test("the oldest item comes first: by date, or from the end of the document wher
   const order = (entries: readonly Entry[]): string[] => findNovelty([], entries, 10, dateOf).fresh.map(({ key }) => key);
   expect(order([entry(1, "2026-01-02T00:00:00Z"), entry(2, "2026-01-03T00:00:00Z"), entry(3, "2026-01-01T00:00:00Z")])).toEqual(["3", "1", "2"]);
   expect(order([entry(1, "2026-01-02T00:00:00Z"), entry(2), entry(3, "2026-01-01T00:00:00Z")])).toEqual(["3", "2", "1"]);
+  expect(order([entry(1, "2026-01-01T00:00:00Z"), entry(2, "2026-01-03T00:00:00Z"), entry(3)])).toEqual(["3", "2", "1"]);
 });
 
 test("what left the feed is remembered for long, what is in it for ever", () => {

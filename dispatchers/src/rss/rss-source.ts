@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
 import type { Json } from "@fluxo/core/json";
 import { rssParamsSchema } from "@fluxo/nodes/trigger-rss/definition";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import type { ParkedItem, SeenItem } from "@fluxo/prisma/dispatch/commit";
 import type { Logger } from "@fluxo/runtime/logger";
+import { intervalMsOf, readParams } from "../polling/read-params.ts";
 import type { PollContext, PolledSource, PollResult } from "../polling/source.ts";
 import { findNovelty, readCursor, type RssCursor } from "./cursor.ts";
 import { decodeFeed } from "./decode-feed.ts";
@@ -28,19 +30,17 @@ export class RssSource implements PolledSource {
   }
 
   intervalMs(config: Json): number {
-    return rssParamsSchema.parse(config).intervalSeconds * 1_000;
+    return intervalMsOf(rssParamsSchema, config);
   }
 
   limits({ config, tenantId }: ClaimedTrigger): { key: string; max: number }[] {
-    const { host } = new URL(rssParamsSchema.parse(config).url);
-    return [
-      { key: `host:${host.slice(0, 255)}`, max: LOOKS_PER_HOST },
-      { key: `rss-tenant:${tenantId}`, max: LOOKS_PER_TENANT },
-    ];
+    const parsed = rssParamsSchema.safeParse(config);
+    const host = parsed.success ? [{ key: `host:${new URL(parsed.data.url).host.slice(0, 255)}`, max: LOOKS_PER_HOST }] : [];
+    return [...host, { key: `rss-tenant:${tenantId}`, max: LOOKS_PER_TENANT }];
   }
 
   async poll(claimed: ClaimedTrigger, { signal, now }: PollContext): Promise<PollResult> {
-    const { url, itemsMax } = rssParamsSchema.parse(claimed.config);
+    const { url, itemsMax } = readParams(rssParamsSchema, claimed.config);
     const cursor = readCursor(claimed.cursor);
     const freshMs = Math.min(Math.max(this.intervalMs(claimed.config), claimed.pollIntervalMsMin) / 2, FRESH_MS_MAX);
     const answer = await this.#feeds.get(url, cursor?.document ?? undefined, freshMs, signal);
@@ -48,7 +48,7 @@ export class RssSource implements PolledSource {
     if (cursor !== undefined && (answer.document === undefined || answer.mark.contentHash === cursor.document?.contentHash)) return unchanged(cursor, answer);
     if (answer.document === undefined) throw new Error("A feed was left out although nobody knows it.");
     const items = await parseFeed({ text: decodeFeed(answer.document.body, answer.document.contentType), url: answer.url }, signal);
-    return found(cursor, items, itemsMax, answer, now());
+    return found(cursor, items, { watchedUrl: url, itemsMax, answer, now: now() });
   }
 }
 
@@ -57,16 +57,29 @@ function unchanged(cursor: RssCursor, { mark, url, waitMs }: FeedAnswer): PollRe
   return { cursor: { ...cursor, document: { ...mark }, url }, items: [], marks: [], parked: [], hasMore: false, waitMs };
 }
 
-function found(cursor: RssCursor | undefined, entries: readonly FeedItem[], itemsMax: number, { mark, url, waitMs }: FeedAnswer, now: Date): PollResult {
+interface Look {
+  readonly watchedUrl: string;
+  readonly itemsMax: number;
+  readonly answer: FeedAnswer;
+  readonly now: Date;
+}
+
+function found(cursor: RssCursor | undefined, entries: readonly FeedItem[], { watchedUrl, itemsMax, answer: { mark, url, waitMs }, now }: Look): PollResult {
   const { fresh, seen, hasMore } = findNovelty(cursor?.seen, entries, itemsMax, (entry) => (entry.kind === "item" ? entry.output.publishedAt : null));
   const items: SeenItem[] = [];
   const parked: ParkedItem[] = [];
   for (const entry of fresh) {
-    if (entry.kind === "item") items.push({ key: entry.key, occurredAt: now, input: entry.output });
-    else parked.push({ key: entry.key, occurredAt: now, code: entry.code, message: entry.message, reference: `${entry.title ?? "an item without a title"} in ${url}`, raw: Buffer.from(entry.raw) });
+    const key = occurrenceKeyOf(watchedUrl, entry);
+    if (entry.kind === "item") items.push({ key, occurredAt: now, input: entry.output });
+    else parked.push({ key, occurredAt: now, code: entry.code, message: entry.message, reference: `${entry.title ?? "an item without a title"} in ${url}`, raw: Buffer.from(entry.raw) });
   }
   const last = fresh.findLast((entry) => entry.kind === "item")?.output;
   // Without the mark of the document the next look gets it again, and takes what is left in it.
   const next: RssCursor = { version: 1, lastItemGuid: last === undefined ? (cursor?.lastItemGuid ?? null) : (last.id ?? last.link), seen: [...seen], document: hasMore ? null : { ...mark }, url };
   return { cursor: next, items, marks: [], parked, hasMore, ...(hasMore ? {} : { waitMs }) };
+}
+
+/** Identifiers tell items of one feed apart; the trigger may have watched another one before. */
+function occurrenceKeyOf(watchedUrl: string, { key }: FeedItem): string {
+  return `${createHash("sha256").update(watchedUrl).digest("base64url").slice(0, 8)}:${key}`;
 }

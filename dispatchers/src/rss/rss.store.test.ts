@@ -100,6 +100,20 @@ test("reordered, edited, vanished and returned items start nothing; the newcomer
   expect((await stage.state(staged))["cursor"]).toMatchObject({ lastItemGuid: "e", url: feed.url });
 });
 
+test("another feed under the same trigger has items of its own, also where it numbers them as the feed before", async () => {
+  const staged = await stage.stageWatched();
+  feed.items = [itemXml("1", "of the first feed")];
+  await lookAnew(staged);
+  const second = server.feed();
+  // As a publish with another address does.
+  await stage.owner.query("UPDATE triggers SET config = jsonb_set(config, '{url}', to_jsonb($2::text)) WHERE id = $1", [staged.triggerId, second.url]);
+  await stage.owner.query("UPDATE trigger_states SET cursor = NULL WHERE trigger_id = $1", [staged.triggerId]);
+  await lookAnew(staged);
+  second.items = [itemXml("1", "of the second feed")];
+  expect(await lookAnew(staged)).toMatchObject({ accepted: 1, duplicate: 0 });
+  expect((await inputs(staged)).map(({ title }) => title)).toEqual(["of the first feed", "of the second feed"]);
+});
+
 test("a document that did not change costs one answer without a body and no parsing", async () => {
   feed.add(2);
   const staged = await stage.stageWatched();

@@ -191,6 +191,23 @@ function testCompany(stageOf: () => SourceStage): void {
     await expectBalancedLedger(stage, staged);
   });
 
+  test("parameters that cannot be read are told at their trigger, and hold up no other source", async () => {
+    const stage = stageOf();
+    const [broken, sound] = [await stage.stage(), await stage.stage()];
+    await stage.owner.query("UPDATE triggers SET config = '{\"intervalSeconds\":\"often\"}' WHERE id = $1", [broken.triggerId]);
+    await Promise.all([broken, sound].map((staged) => stage.makeDue(staged)));
+    const dispatcher = startWholeDispatcher(stage, sound, "first");
+    try {
+      await expect.poll(async () => [await stage.state(broken), await stage.state(sound)], { timeout: 20_000, interval: 100 }).toMatchObject([
+        { cursor: null, failures: 1, error_code: "PARAMS_INVALID" },
+        { cursor: expect.anything(), failures: 0 },
+      ]);
+    } finally {
+      await dispatcher.stop();
+    }
+    expect(await stage.state(broken)).toMatchObject({ is_due: false });
+  });
+
   test("two tenants' sources have nothing of each other", async () => {
     const stage = stageOf();
     const [first, second] = [await stage.stageWatched(), await stage.stageWatched()];
