@@ -15,5 +15,5 @@ export async function composeEmail(parts: DispatcherParts): Promise<Dispatcher> 
   const dial = createGuardedDialer({ allowedPrivateHosts: config.FLUXO_ALLOWED_PRIVATE_HOSTS });
   const tokens = new AccessTokens({ db: app, vault, http, clock, owner });
   const credentials = new TriggerCredentials({ db: app, vault, tokens });
-  return composePolling("email", new EmailSource({ credentials, dial, http }), parts);
+  return composePolling("email", new EmailSource({ app, credentials, dial, http }), parts);
 }

@@ -5,17 +5,22 @@ import type { HttpPort } from "@fluxo/core/ports/http";
 import { withImap } from "@fluxo/nodes/imap/imap-session";
 import { emailParamsSchema, type EmailTriggerParams } from "@fluxo/nodes/trigger-email/definition";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
+import { findStarted } from "@fluxo/prisma/dispatch/started";
 import type { ImapFlow } from "imapflow";
+import type pg from "pg";
+import { intervalMsOf, readParams } from "../polling/read-params.ts";
 import type { PollContext, PollResult, WatchableSource, WatchContext, WatchEnd } from "../polling/source.ts";
 import { GmailClient } from "./gmail-client.ts";
 import { gmailCursorSchema } from "./gmail-cursor.ts";
 import { imapCursorSchema } from "./imap-cursor.ts";
 import { lookAtGmail, type GmailSource } from "./look-at-gmail.ts";
-import { lookAtImap, type ImapSource } from "./look-at-imap.ts";
+import { lookAtImap, type FindStarted, type ImapSource } from "./look-at-imap.ts";
 import type { TriggerCredential, TriggerCredentials } from "./trigger-credentials.ts";
 import { watchImap, type WatchTimes } from "./watch-imap.ts";
 
 export interface EmailSourceOptions {
+  /** Connections of fluxo_app. */
+  readonly app: pg.Pool;
   readonly credentials: TriggerCredentials;
   readonly dial: DialPort;
   readonly http: HttpPort;
@@ -32,8 +37,6 @@ const CREDENTIAL_MAX = 2;
 const WATCH_TIMES = { quietMs: 540_000, lookMs: 60_000 } as const;
 /** Over a held connection a server may be silent for longer than between two looks; then it is asked. */
 const SILENCE_ROOM_MS = 60_000;
-/** A trigger whose parameters cannot be read is looked at again after this. */
-const BROKEN_MS = 3_600_000;
 
 /** Mailboxes over IMAP and Gmail accounts over their API. */
 export class EmailSource implements WatchableSource {
@@ -45,8 +48,7 @@ export class EmailSource implements WatchableSource {
   }
 
   intervalMs(config: Json): number {
-    const parsed = emailParamsSchema.safeParse(config);
-    return parsed.success ? parsed.data.intervalSeconds * 1_000 : BROKEN_MS;
+    return intervalMsOf(emailParamsSchema, config);
   }
 
   limits({ tenantId, config }: ClaimedTrigger): { key: string; max: number }[] {
@@ -57,7 +59,7 @@ export class EmailSource implements WatchableSource {
 
   async poll(claimed: ClaimedTrigger, context: PollContext): Promise<PollResult> {
     context.signal.throwIfAborted();
-    const params = paramsOf(claimed.config);
+    const params = readParams(emailParamsSchema, claimed.config);
     const { source } = params;
     switch (source.provider) {
       case "imap":
@@ -76,7 +78,7 @@ export class EmailSource implements WatchableSource {
 
   async watch(claimed: ClaimedTrigger, { signal, now, takeHost, tell }: WatchContext): Promise<WatchEnd> {
     const { credentials, dial, watchTimes = WATCH_TIMES } = this.#options;
-    const params = paramsOf(claimed.config);
+    const params = readParams(emailParamsSchema, claimed.config);
     const { source } = params;
     if (source.provider !== "imap") return "unable";
     if (signal.aborted) return "stopped";
@@ -93,7 +95,7 @@ export class EmailSource implements WatchableSource {
       // From here on a stop ends the wait, and the session with a goodbye.
       signal.removeEventListener("abort", onStop);
       await opened.accepted();
-      const look = (): Promise<PollResult> => lookAtImap(client, params, source, cursor, now());
+      const look = (): Promise<PollResult> => lookAtImap(client, { params, source, cursor, now: now(), findStarted: this.#startedBy(claimed) });
       const tellAndMove = async (found: PollResult): Promise<boolean> => {
         const isHeld = await tell(found);
         cursor = imapCursorSchema.parse(found.cursor);
@@ -116,9 +118,13 @@ export class EmailSource implements WatchableSource {
     return noting(opened, () =>
       withImap(dial, opened.credential.fields, signal, async (client) => {
         await opened.accepted();
-        return lookAtImap(client, params, source, cursor, now());
+        return lookAtImap(client, { params, source, cursor, now: now(), findStarted: this.#startedBy(claimed) });
       }),
     );
+  }
+
+  #startedBy({ tenantId, triggerId }: ClaimedTrigger): FindStarted {
+    return (keys) => findStarted(this.#options.app, tenantId, triggerId, keys);
   }
 
   async #pollGmail(claimed: ClaimedTrigger, params: EmailTriggerParams, source: GmailSource, { signal, now }: PollContext): Promise<PollResult> {
@@ -139,10 +145,4 @@ async function noting<R>(opened: Pick<TriggerCredential<"imap">, "refused">, wor
     if (error instanceof NodeError && error.code === "CREDENTIAL_REJECTED") await opened.refused(error.message);
     throw error;
   }
-}
-
-function paramsOf(config: Json): EmailTriggerParams {
-  const parsed = emailParamsSchema.safeParse(config);
-  if (!parsed.success) throw new NodeError("The trigger's parameters do not fit their schema; publish the workflow again.", { errorClass: "DATA", code: "PARAMS_INVALID" });
-  return parsed.data;
 }

@@ -13,7 +13,7 @@ export const imapCursorSchema = z.strictObject({
   seen: z.array(z.tuple([z.string(), z.int()])),
   /** While the mailbox is compared after it was numbered anew. */
   resync: z.strictObject({ untilUid: z.int(), since: z.iso.datetime() }).exactOptional(),
-  /** Recorded mails that wait for what `afterSuccess` says: by the next look, after the commit. */
+  /** Mails that were read and wait for what `afterSuccess` says of those that started an execution: by the next look, after the commit. */
   pending: z.array(z.int()).exactOptional(),
 });
 

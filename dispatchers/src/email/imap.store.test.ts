@@ -222,3 +222,15 @@ test.each(["markSeen", "move"])("afterSuccess: %s acts after the commit, by the 
   }
   expect(await stage.tally(staged)).toMatchObject({ executions: 1 });
 });
+
+test("afterSuccess touches what started an execution, and its copies; what was filtered, parked or is larger than the plan allows stays as it is", async () => {
+  const filter = { match: "all", conditions: [{ path: "subject", operator: "startsWith", right: "Order" }] };
+  const { staged, box } = await watch({ source: { afterSuccess: "move", moveTo: "Handled" }, params: { filter, bodyBytesMax: 1_048_576 } });
+  const order = mailText({ id: "order", subject: "Order 1" });
+  for (const mail of [order, mailText({ id: "other", subject: "Newsletter" }), mailText({ id: "large", subject: "Order 2" }) + "x\r\n".repeat(300_000), "\r\nno head at all\r\n", order]) await box.append(mail);
+  await stage.owner.query("UPDATE plans SET payload_bytes_max = 100000 WHERE id = (SELECT plan_id FROM tenants WHERE id = $1)", [staged.tenantId]);
+  await stage.lookUntil(staged, 4);
+  await stage.look(staged);
+  expect(await rows("SELECT reason FROM occurrences WHERE trigger_id = $1 ORDER BY reason", staged)).toEqual(["ACCEPTED", "FILTERED", "PARKED", "PAYLOAD_TOO_LARGE"].map((reason) => ({ reason })));
+  expect(await box.use(async (client) => [await client.status("INBOX", { messages: true, unseen: true }), await client.status("Handled", { messages: true })])).toMatchObject([{ messages: 3, unseen: 3 }, { messages: 2 }]);
+});

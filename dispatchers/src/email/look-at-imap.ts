@@ -28,12 +28,26 @@ interface Look {
   readonly params: EmailTriggerParams;
   readonly source: ImapSource;
   readonly now: Date;
+  readonly findStarted: FindStarted;
 }
 
-/** One look at a mailbox over a session that is logged in. @param cursor undefined: take the baseline */
-export async function lookAtImap(client: ImapFlow, params: EmailTriggerParams, source: ImapSource, cursor: ImapCursor | undefined, now: Date): Promise<PollResult> {
+/** Which mails started an execution, by their keys. */
+export type FindStarted = (keys: readonly string[]) => Promise<ReadonlySet<string>>;
+
+export interface ImapLook {
+  readonly params: EmailTriggerParams;
+  readonly source: ImapSource;
+  /** Undefined: take the baseline. */
+  readonly cursor: ImapCursor | undefined;
+  readonly now: Date;
+  readonly findStarted: FindStarted;
+}
+
+/** One look at a mailbox over a session that is logged in. */
+export async function lookAtImap(client: ImapFlow, { cursor, ...rest }: ImapLook): Promise<PollResult> {
+  const { source } = rest;
   const mailbox = await client.mailboxOpen(source.mailbox, { readOnly: source.afterSuccess === "none" });
-  const look = { client, mailbox, params, source, now };
+  const look = { client, mailbox, ...rest };
   if (cursor === undefined) return { cursor: await baseline(look), items: [], marks: [], parked: [], hasMore: false };
   if (cursor.uidValidity !== String(mailbox.uidValidity)) return beginResync(look, cursor);
   await finishPending(look, cursor.pending ?? []);
@@ -76,13 +90,18 @@ async function beginResync({ client, mailbox, now }: Look, cursor: ImapCursor): 
   };
 }
 
-/** What `afterSuccess` says about mails that are recorded for good. Doing it again changes nothing; what is gone from the mailbox is nobody's fault. */
-async function finishPending({ client, source }: Look, uids: readonly number[]): Promise<void> {
-  if (uids.length === 0) return;
-  if (source.afterSuccess === "markSeen") await client.messageFlagsAdd([...uids], ["\\Seen"], { uid: true });
-  if (source.afterSuccess !== "move" || source.moveTo === undefined) return;
-  const left = (await listMails(client, uids)).map(({ uid }) => uid);
+/**
+ * What `afterSuccess` says about mails whose executions are recorded for good; what was filtered, parked or too large stays as it is. Doing it again changes nothing; what is gone
+ * from the mailbox is nobody's fault.
+ */
+async function finishPending({ client, source, findStarted }: Look, uids: readonly number[]): Promise<void> {
+  if (uids.length === 0 || source.afterSuccess === "none") return;
+  const mails = await listMails(client, uids);
+  const started = await findStarted(mails.map(({ key }) => key));
+  const left = mails.filter(({ key }) => started.has(key)).map(({ uid }) => uid);
   if (left.length === 0) return;
+  if (source.afterSuccess === "markSeen") await client.messageFlagsAdd(left, ["\\Seen"], { uid: true });
+  if (source.afterSuccess !== "move" || source.moveTo === undefined) return;
   let moved = await client.messageMove(left, source.moveTo, { uid: true }).catch(() => false);
   if (moved === false) {
     await client.mailboxCreate(source.moveTo);
@@ -130,6 +149,7 @@ class Taken {
   readonly items: SeenItem[] = [];
   readonly marks: MarkedItem[] = [];
   readonly parked: ParkedItem[] = [];
+  /** Of all that were read. */
   readonly uids: number[] = [];
   readonly receivedMs: number[] = [];
   readonly #keys = new Set<string>();
@@ -158,6 +178,7 @@ async function takeMail({ client, params, source: { mailbox } }: Look, { uid, by
   const source = await readMail(client, uid, isTooLarge ? RAW_BYTES : MAIL_BYTES_MAX);
   if (source === undefined) return;
   taken.receivedMs.push(receivedAt.getTime());
+  taken.uids.push(uid);
   if (!taken.add(key)) return;
   const park = (code: "DATA_TOO_LARGE" | "DATA_UNREADABLE", message: string): void => {
     taken.parked.push({ key, occurredAt: receivedAt, code, message, reference: `uid ${uid} of ${mailbox}`, raw: source.subarray(0, RAW_BYTES) });
@@ -166,7 +187,6 @@ async function takeMail({ client, params, source: { mailbox } }: Look, { uid, by
   try {
     const mail = await parseMail({ provider: "imap", uid: String(uid), receivedAt, source }, { bodyBytesMax: params.bodyBytesMax, withAttachments: params.attachments === "reference" });
     taken.items.push({ key, occurredAt: receivedAt, input: mail });
-    taken.uids.push(uid);
   } catch (error) {
     if (!(error instanceof NodeError) || error.code !== "DATA_UNREADABLE") throw error;
     park("DATA_UNREADABLE", error.message);

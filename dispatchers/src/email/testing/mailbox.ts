@@ -43,7 +43,7 @@ export function openEmailSource({ app }: Pick<SourcePlace, "app">, hosts: readon
   const http = createGuardedClient({ allowedPrivateHosts: hosts });
   const dial = createGuardedDialer({ allowedPrivateHosts: hosts });
   const tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner: randomUUID() });
-  return new EmailSource({ credentials: new TriggerCredentials({ db: app, vault, tokens }), dial, http, ...options });
+  return new EmailSource({ app, credentials: new TriggerCredentials({ db: app, vault, tokens }), dial, http, ...options });
 }
 
 export interface MailboxOptions {
