@@ -86,6 +86,11 @@ test.each(SENDERS.filter(({ isTimed }) => isTimed))("$authentication.mode refuse
   expect(refusalOf(authentication, sign({ at: Number.NaN }))).toBe("HOOK_TIMESTAMP_REJECTED");
 });
 
+test.each(SENDERS.filter(({ authentication: { mode } }) => mode === "slack" || mode === "zoom"))("$authentication.mode: signatures of another version count for nothing", ({ authentication, signatureHeader, sign }) => {
+  const headers = sign();
+  expect(refusalOf(authentication, { ...headers, [signatureHeader]: headers[signatureHeader]?.replace("v0=", "v1=") ?? "" })).toBe("HOOK_SIGNATURE_INVALID");
+});
+
 describe("Stripe's header", () => {
   const stripe: HookAuthentication = { mode: "stripe", toleranceSeconds: 300 };
   const good = hmac(`${seconds}.${BODY}`, "hex");
