@@ -4,7 +4,7 @@ import { createClient } from "@fluxo/test/support/client";
 import { eventually } from "@fluxo/test/support/eventually";
 import { chain, set, SIGNED_WEBHOOK } from "@fluxo/test/support/graphs";
 import { deliver } from "@fluxo/test/support/hooks";
-import { openApiSchema, referencesIn, resolveReference, type OpenApi } from "@fluxo/test/support/openapi";
+import { dereferenced, openApiSchema, referencesIn, resolveReference, type OpenApi } from "@fluxo/test/support/openapi";
 import { afterAll, expect, inject, test } from "vitest";
 
 const system = inject("system");
@@ -73,9 +73,9 @@ test("/openapi.json is an OpenAPI 3.1 document, needs no key, and all its refere
 });
 
 test("/openapi.json lists every operation with its parameters, its answers and its problems", async () => {
-  const { paths } = await readDocument();
+  const document = await readDocument();
   const operationIds: string[] = [];
-  for (const [path, item] of Object.entries(paths)) {
+  for (const [path, item] of Object.entries(dereferenced(document, document.paths))) {
     for (const [method, operation] of Object.entries(item).filter(([key]) => key !== "parameters")) {
       const { operationId, parameters = [], responses, security } = operation as NonNullable<(typeof item)["get"]>;
       operationIds.push(operationId);

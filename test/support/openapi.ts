@@ -90,3 +90,11 @@ export function resolveReference(document: unknown, reference: string): unknown 
   const path = reference.split("/").slice(1).map((part) => decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~"));
   return path.reduce<unknown>((value, key) => (typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined), document);
 }
+
+/** A value of the document with what its references lead to in their places, but for those to schemas, which may contain themselves. */
+export function dereferenced<T>(document: unknown, value: T): T {
+  return JSON.parse(JSON.stringify(value), (_key, inner: unknown) => {
+    const [reference] = referencesIn(typeof inner === "object" && inner !== null && "$ref" in inner ? { $ref: inner.$ref } : undefined);
+    return reference === undefined || reference.startsWith("#/components/schemas/") ? inner : dereferenced(document, resolveReference(document, reference));
+  }) as T;
+}

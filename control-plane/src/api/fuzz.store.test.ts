@@ -3,6 +3,7 @@ import type { RouteDefinition } from "@fluxo/contracts/http/route";
 import { fieldsOf, isAudited } from "@fluxo/contracts/http/route-rules";
 import { ROUTES } from "@fluxo/contracts/http/routes";
 import { startTokenServer, CLIENT, type TokenServer } from "@fluxo/prisma/testing/token-server";
+import { dereferenced } from "@fluxo/test/support/openapi";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openApiDocument } from "./http/openapi.ts";
@@ -118,7 +119,7 @@ async function send(route: RouteDefinition, { path, headers, body }: FuzzRequest
 }
 
 function operationOf(route: RouteDefinition): DocumentedOperation {
-  const item = (document.paths?.[route.path] ?? {}) as unknown as Readonly<Record<string, DocumentedOperation>>;
+  const item = dereferenced(document, document.paths?.[route.path] ?? {}) as unknown as Readonly<Record<string, DocumentedOperation>>;
   const operation = item[route.method];
   if (operation === undefined) throw new Error(`The document has no ${route.operationId}.`);
   return operation;

@@ -1,4 +1,5 @@
 import { ROUTES } from "@fluxo/contracts/http/routes";
+import { dereferenced, referencesIn, resolveReference } from "@fluxo/test/support/openapi";
 import { describe, expect, test } from "vitest";
 import { openApiDocument } from "./openapi.ts";
 
@@ -17,10 +18,10 @@ interface Operation {
   readonly security: readonly object[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: object;
-  readonly responses: Readonly<Record<string, { readonly description?: string; readonly content?: Readonly<Record<string, unknown>> }>>;
+  readonly responses: Readonly<Record<string, { readonly description?: string; readonly headers?: object; readonly content?: Readonly<Record<string, unknown>>; readonly "x-codes"?: readonly string[] }>>;
 }
 
-const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+const operations = Object.entries(dereferenced(document, document.paths ?? {})).flatMap(([path, item]) =>
   Object.entries(item as unknown as Record<string, Operation>).map(([method, operation]) => ({ path, method, operation })),
 );
 
@@ -33,11 +34,29 @@ test("has every route, under its own operation id, and nothing else", () => {
   expect(found.toSorted()).toEqual(Object.entries(ROUTES).map(([id, { operationId, method, path }]) => `${id === operationId ? id : "?"} ${method} ${path}`).toSorted());
 });
 
-test("resolves every reference, and uses every component", () => {
-  const names = Object.keys(document.components?.schemas ?? {});
-  const used = new Set([...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = ""]) => name));
-  expect([...used].toSorted()).toEqual(names.toSorted());
-  expect(names.filter((name) => !/^[A-Z][A-Za-z]+$/.test(name))).toEqual([]);
+test("resolves every reference, and uses every component, each by more than one place but for schemas", () => {
+  const references = referencesIn(document);
+  expect(references.filter((reference) => resolveReference(document, reference) === undefined)).toEqual([]);
+  for (const [kind, parts] of Object.entries(document.components ?? {}).filter(([name]) => name !== "securitySchemes")) {
+    const used = references.filter((reference) => reference.startsWith(`#/components/${kind}/`));
+    expect([...new Set(used)].toSorted(), kind).toEqual(Object.keys(parts).map((name) => `#/components/${kind}/${name}`).toSorted());
+    expect(Object.keys(parts).filter((name) => !/^[A-Z][A-Za-z]+$/.test(name)), kind).toEqual([]);
+    if (kind !== "schemas") expect(used.filter((reference) => used.indexOf(reference) === used.lastIndexOf(reference)), kind).toEqual([]);
+  }
+});
+
+test("says what operations have in common once: parameters, headers and refusals of three codes at most", () => {
+  const repeated = (parts: readonly unknown[]): string[] => {
+    const texts = parts.filter((part) => referencesIn({ part }).every((reference) => reference.startsWith("#/components/schemas/"))).map((part) => JSON.stringify(part));
+    return texts.filter((text, index) => texts.indexOf(text) < index);
+  };
+  const plain = Object.values(document.paths ?? {}).flatMap((item) => Object.values(item as unknown as Record<string, Operation>));
+  const answers = plain.flatMap(({ responses }) => Object.values(responses));
+  const commonest = ["Fluxo-Tenant", "Idempotency-Key", "If-Match", "If-None-Match", "fields", "limit", "pageToken"];
+  for (const name of commonest) expect(plain.flatMap(({ parameters = [] }) => parameters).filter((parameter) => parameter.name === name).length, name).toBeLessThan(10);
+  expect(repeated(answers.flatMap(({ headers }) => Object.entries(headers ?? {}).filter(([name]) => name === "X-Request-Id")))).toEqual([]);
+  expect(repeated(answers.filter((answer) => (answer["x-codes"]?.length ?? 4) <= 3))).toEqual([]);
+  expect(text.length).toBeLessThan(800_000);
 });
 
 describe.each(operations.map(({ path, method, operation }) => [`${method} ${path}`, path, operation] as const))("%s", (_name, path, operation) => {
@@ -56,6 +75,7 @@ describe.each(operations.map(({ path, method, operation }) => [`${method} ${path
     expect(statuses).toContain("500");
     for (const [status, response] of Object.entries(operation.responses)) {
       expect(response.description, status).toBeTruthy();
+      expect((response["x-codes"] ?? []).map((code) => `\`${code}\``), status).toEqual(Number(status) < 400 ? [] : response.description?.match(/^`\w+`/gm));
       // Where people sign in and out, refusals are pages as well.
       if (Number(status) >= 400) expect(Object.keys(response.content ?? {})).toEqual(["application/problem+json", ...(path.startsWith("/auth/") ? ["text/html"] : [])]);
     }

@@ -7,6 +7,7 @@ import { ERROR_CODES, type RequestErrorCode } from "@fluxo/core/errors/codes";
 import { z } from "zod";
 import { isOfPages } from "../sign-in/pages.ts";
 import { TAG_LIST } from "./entity-tags.ts";
+import { CODES, withSharedParts } from "./openapi-shared-parts.ts";
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from "zod-openapi";
 
 const description = `Tenants, workflows and executions of an agency.
@@ -43,7 +44,7 @@ export function openApiDocument(routes: Readonly<Record<string, RouteDefinition>
     paths,
     components: { securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: flx_<id>_<secret>." } } },
   });
-  return withNamedJson(document);
+  return withSharedParts(withNamedJson(document));
 }
 
 const JSON_VALUE = "JsonValue";
@@ -146,6 +147,7 @@ function problems(route: RouteDefinition, hasReader: boolean): ZodOpenApiRespons
       String(status),
       {
         description: group.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}`).join("\n"),
+        [CODES]: group,
         headers: { "X-Request-Id": { description: "The id of the request.", schema: { type: "string" } } },
         content: { "application/problem+json": { schema: problemSchema }, ...(isOfPages(route.path) ? { "text/html": { schema: { type: "string" as const, description: "The same as a page, for a browser that names text/html in Accept." } } } : {}) },
       },
