@@ -100,7 +100,7 @@ export async function startApi(env: NodeJS.ProcessEnv): Promise<void> {
     publicIngressUrl: config.FLUXO_PUBLIC_INGRESS_URL,
     logger,
   };
-  const limits = new RequestLimits({ redis, clock: systemClock, logger, metrics, perMinuteOfCaller: config.API_REQUESTS_PER_MINUTE, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
+  const limits = new RequestLimits({ redis, clock: systemClock, logger, metrics, changes: access.changes, perMinuteOfCaller: config.API_REQUESTS_PER_MINUTE, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
   const app = createApiApp({ services, authenticator: access.authenticator, pageOrigin: new URL(pageUrlOf(config)).origin, trustedProxies: createAddressRanges(config.API_TRUSTED_PROXIES), limits, metrics, health: apiHealth({ registry, lifecycle, pool, redis, logger }), checksAnswers: config.NODE_ENV === "test" });
   const server = await listen(app, { host: config.HOST, port: config.PORT });
   lifecycle.onStop(

@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { actorSchema, type Actor } from "@fluxo/contracts/http/access";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { Clock } from "@fluxo/core/ports/clock";
-import { ACTOR_KINDS, type Actor } from "../api/access/access.ts";
 import { z } from "zod";
 
 /** How long connections can be opened with a token. Milliseconds. */
@@ -16,7 +16,7 @@ export interface EventTokenGrant {
   readonly actor: Actor;
 }
 
-const payloadSchema = z.strictObject({ v: z.literal(2), agencyId: z.uuid(), tenantId: z.uuid(), executionId: z.uuid(), actor: z.strictObject({ kind: z.enum(ACTOR_KINDS), id: z.uuid() }), expiresAtMs: z.int() });
+const payloadSchema = z.strictObject({ v: z.literal(2), agencyId: z.uuid(), tenantId: z.uuid(), executionId: z.uuid(), actor: actorSchema, expiresAtMs: z.int() });
 const FORM = /^flv_([A-Za-z0-9_-]{1,800})\.([A-Za-z0-9_-]{43})$/;
 
 /** Makes and reads event tokens: `flv_<payload>.<HMAC-SHA256 of it>`, both in base64url. Every process with the same master key reads them; nothing is stored. */

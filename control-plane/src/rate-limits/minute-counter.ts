@@ -46,8 +46,8 @@ const OVER_MAX = 20_000;
 export class MinuteCounter {
   readonly #options: MinuteCounterOptions;
   readonly #limiters = new Map<number, Limiters>();
-  /** Until when keys are over their limit. */
-  readonly #over = new Map<string, number>();
+  /** Until when keys are over a limit, and over which: a larger one, of another plan, may have room. */
+  readonly #over = new Map<string, { readonly untilMs: number; readonly perMinute: number }>();
   #awayUntilMs = 0;
 
   constructor(options: MinuteCounterOptions) {
@@ -55,13 +55,13 @@ export class MinuteCounter {
   }
 
   /** Whether the key is known to be over its limit, without counting. */
-  isOver(key: string): boolean {
-    return this.#overMs(key) > 0;
+  isOver(key: string, perMinute: number): boolean {
+    return this.#overMs(key, perMinute) > 0;
   }
 
   /** Counts `points` at once: all of them or, when that is more than is left, none is taken. Never throws. */
   async take(key: string, perMinute: number, points = 1): Promise<Count> {
-    const overMs = this.#overMs(key);
+    const overMs = this.#overMs(key, perMinute);
     if (overMs > 0) return { isTaken: false, remaining: 0, resetMs: overMs, isShared: true };
     const limiters = this.#limitersFor(perMinute);
     if (this.#options.clock.now().getTime() < this.#awayUntilMs) return this.#takeAlone(limiters, key, perMinute, points);
@@ -69,7 +69,7 @@ export class MinuteCounter {
       return toCount(await this.#inTime(limiters.shared.consume(key, points)), true, true);
     } catch (error) {
       if (error instanceof RateLimiterRes) {
-        this.#noteOver(key, error.msBeforeNext);
+        this.#noteOver(key, perMinute, error.msBeforeNext);
         return toCount(error, false, true);
       }
       this.#awayUntilMs = this.#options.clock.now().getTime() + AWAY_MS;
@@ -88,14 +88,14 @@ export class MinuteCounter {
     }
   }
 
-  #overMs(key: string): number {
-    const untilMs = this.#over.get(key);
-    return untilMs === undefined ? 0 : untilMs - this.#options.clock.now().getTime();
+  #overMs(key: string, perMinute: number): number {
+    const known = this.#over.get(key);
+    return known === undefined || perMinute > known.perMinute ? 0 : known.untilMs - this.#options.clock.now().getTime();
   }
 
-  #noteOver(key: string, ms: number): void {
+  #noteOver(key: string, perMinute: number, ms: number): void {
     this.#over.delete(key);
-    this.#over.set(key, this.#options.clock.now().getTime() + ms);
+    this.#over.set(key, { untilMs: this.#options.clock.now().getTime() + ms, perMinute });
     const [oldest] = this.#over.keys();
     if (this.#over.size > OVER_MAX && oldest !== undefined) this.#over.delete(oldest);
   }

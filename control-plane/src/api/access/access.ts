@@ -1,12 +1,5 @@
+import type { Actor } from "@fluxo/contracts/http/access";
 import type { Scope } from "@fluxo/contracts/http/scopes";
-
-export const ACTOR_KINDS = ["apiKey", "member"] as const;
-
-/** Who acts: an API key, or a person. What is recorded of the doer of a change. */
-export interface Actor {
-  readonly kind: (typeof ACTOR_KINDS)[number];
-  readonly id: string;
-}
 
 /** Where a request came from, for the audit log. */
 export interface RequestContext {

@@ -18,6 +18,17 @@ test("asks once a second per id, also for ids that stand for nothing", async () 
   expect(asked).toEqual(["k", "none", "k", "none"]);
 });
 
+test("remembers for as long as it is told", async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  const cache = new BriefCache(() => Promise.resolve((asked += 1)), clock, 30_000);
+  expect(await cache.get("k")).toBe(1);
+  await clock.advance(29_999);
+  expect(await cache.get("k")).toBe(1);
+  await clock.advance(1);
+  expect(await cache.get("k")).toBe(2);
+});
+
 test("does not remember a failure", async () => {
   let isDown = true;
   const cache = new BriefCache(() => (isDown ? Promise.reject(new Error("down")) : Promise.resolve("key")), new ManualClock());

@@ -1,6 +1,5 @@
 import type { Clock } from "@fluxo/core/ports/clock";
 
-/** What changed is noticed after this time at the latest, also when nobody tells. */
 const TTL_MS = 1_000;
 const ENTRIES_MAX = 20_000;
 
@@ -9,15 +8,18 @@ interface Entry<V> {
   readonly untilMs: number;
 }
 
-/** Remembers what an id stands for, for a second; that it stands for nothing too. Requests of one moment share one query. A failed query is not remembered. */
+/** Remembers what an id stands for, for a second unless told; that it stands for nothing too. Requests of one moment share one query. A failed query is not remembered. */
 export class BriefCache<V> {
   readonly #entries = new Map<string, Entry<V>>();
   readonly #resolve: (id: string) => Promise<V | undefined>;
   readonly #clock: Clock;
+  readonly #ttlMs: number;
 
-  constructor(resolve: (id: string) => Promise<V | undefined>, clock: Clock) {
+  /** @param ttlMs what changed is noticed after this time at the latest, also when nobody tells */
+  constructor(resolve: (id: string) => Promise<V | undefined>, clock: Clock, ttlMs = TTL_MS) {
     this.#resolve = resolve;
     this.#clock = clock;
+    this.#ttlMs = ttlMs;
   }
 
   /** @returns undefined when the id stands for nothing */
@@ -26,7 +28,7 @@ export class BriefCache<V> {
     const known = this.#entries.get(id);
     if (known !== undefined && known.untilMs > nowMs) return known.value;
     const value = this.#resolve(id);
-    const entry = { value, untilMs: nowMs + TTL_MS };
+    const entry = { value, untilMs: nowMs + this.#ttlMs };
     // Deleting first moves the entry to the end, so that the oldest one is always the first.
     this.#entries.delete(id);
     this.#entries.set(id, entry);

@@ -45,6 +45,41 @@ test("requests about a tenant are bounded by its plan, whoever sends them", asyn
   expect((await agency.client.forTenant(sibling.id).get("/v1/workflows")).status).toBe(200);
 });
 
+test("another plan counts at once, in every process, also for a tenant that is over its limit: the agency itself gives it", async () => {
+  const own = await api.createTestAgency("Upgrades");
+  const define = async (code: string, apiRequestsPerMinute: number): Promise<string> => (await own.client.post("/v1/plans", { code, name: code, apiRequestsPerMinute })).text("id");
+  const [small, large] = [await define("SMALL", 4), await define("LARGE", 500)];
+  const tenant = await api.createTestTenant(own, "Grows", small);
+  const other = await api.startAnother();
+  try {
+    const elsewhere = async (): Promise<[number, string | null]> => {
+      const answer = await fetch(`${other.url}/v1/workflows`, { headers: { authorization: `Bearer ${tenant.key}` } });
+      return [answer.status, answer.headers.get("ratelimit-policy")];
+    };
+    const [policy, smallPolicy, largePolicy] = [10, 4, 500].map((limit) => `"key";q=30;w=60, "tenant";q=${limit};w=60`);
+    const statuses: number[] = [];
+    while (!statuses.includes(429) && statuses.length < 6) statuses.push((await elsewhere())[0]);
+    expect(statuses.at(-1)).toBe(429);
+    expect(await elsewhere()).toEqual([429, smallPolicy]);
+    expect((await own.client.patch(`/v1/plans/${small}`, { apiRequestsPerMinute: 10 })).status).toBe(200);
+    await expect.poll(elsewhere).toEqual([200, policy]);
+    expect((await own.client.patch(`/v1/tenants/${tenant.id}`, { planId: large })).status).toBe(200);
+    await expect.poll(elsewhere).toEqual([200, largePolicy]);
+    expect((await own.client.put("/v1/tenants/by-external-id/grows", { name: "Another", planId: small })).status).toBe(201);
+    expect((await own.client.patch(`/v1/tenants/${tenant.id}`, { externalId: "crm" })).status).toBe(200);
+    expect((await own.client.put("/v1/tenants/by-external-id/crm", { name: "Grows", planId: small })).status).toBe(200);
+    await expect.poll(elsewhere).toEqual([expect.any(Number), policy]);
+    const operator = await api.createTestOperator();
+    const own2 = await operator.client.post("/v1/operator/plans", { code: "OPERATED", name: "Operated", apiRequestsPerMinute: 300 });
+    expect((await own.client.patch(`/v1/tenants/${tenant.id}`, { planId: own2.text("id") })).status).toBe(200);
+    await expect.poll(elsewhere).toEqual([200, `"key";q=30;w=60, "tenant";q=300;w=60`]);
+    expect((await operator.client.patch(`/v1/operator/plans/${own2.text("id")}`, { apiRequestsPerMinute: 301 })).status).toBe(200);
+    await expect.poll(elsewhere).toEqual([200, `"key";q=30;w=60, "tenant";q=301;w=60`]);
+  } finally {
+    await other.stop();
+  }
+});
+
 test("one request costs one round trip of two commands; a refused caller costs none, and nothing of its tenant", async () => {
   const tenant = await api.createTestTenant(agency, "Cheap");
   await tenant.client.get("/v1/workflows");

@@ -5,26 +5,24 @@ import type { RedisClient } from "@fluxo/runtime/redis";
 import { RateLimitedError, type LimitState } from "../../rate-limits/fields.ts";
 import { MinuteCounter, type Count } from "../../rate-limits/minute-counter.ts";
 import type { Access } from "./access.ts";
+import type { AccessChanges } from "./access-changes.ts";
+import { BriefCache } from "./brief-cache.ts";
 
 export interface RequestLimitsOptions {
   readonly redis: RedisClient;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, "apiLimitsUncounted">;
+  /** Tells when plans changed. */
+  readonly changes: Pick<AccessChanges, "onChange">;
   /** Requests in a minute of one key or person. */
   readonly perMinuteOfCaller: number;
   /** Requests in a minute about one tenant, as its plan says; undefined when there is no such tenant. */
   readonly perMinuteOfTenant: (tenantId: string) => Promise<number | undefined>;
 }
 
-interface KnownLimit {
-  readonly limit: Promise<number | undefined>;
-  readonly untilMs: number;
-}
-
-/** For how long a plan's limit is remembered. */
+/** For how long a plan's limit is remembered when nobody tells that it changed. */
 const KNOWN_MS = 30_000;
-const KNOWN_MAX = 20_000;
 
 /**
  * Bounds the requests of a caller, and those of all callers about one tenant. Both are counted with one round trip to Redis; while it is away each
@@ -34,11 +32,15 @@ export class RequestLimits {
   readonly #options: RequestLimitsOptions;
   readonly #callers: MinuteCounter;
   readonly #tenants: MinuteCounter;
-  readonly #known = new Map<string, KnownLimit>();
+  readonly #ofTenants: BriefCache<number>;
 
   constructor(options: RequestLimitsOptions) {
     this.#options = options;
-    const { redis, clock, logger } = options;
+    const { redis, clock, logger, changes, perMinuteOfTenant } = options;
+    this.#ofTenants = new BriefCache(perMinuteOfTenant, clock, KNOWN_MS);
+    changes.onChange(({ kind }) => {
+      if (kind === "plans" || kind === "everything") this.#ofTenants.clear();
+    });
     this.#callers = new MinuteCounter({ redis, clock, logger, name: "api-caller", whenAway: "memory" });
     this.#tenants = new MinuteCounter({ redis, clock, logger, name: "api-tenant", whenAway: "memory" });
   }
@@ -47,8 +49,8 @@ export class RequestLimits {
   async take({ actor, tenantId }: Access): Promise<readonly LimitState[]> {
     const { perMinuteOfCaller } = this.#options;
     const callerKey = `${actor.kind}:${actor.id}`;
-    const perMinuteOfTenant = tenantId === null ? undefined : await this.#limitOf(tenantId);
-    const isOver = this.#callers.isOver(callerKey);
+    const perMinuteOfTenant = tenantId === null ? undefined : await this.#ofTenants.get(tenantId);
+    const isOver = this.#callers.isOver(callerKey, perMinuteOfCaller);
     // Two commands of one turn leave together.
     const [caller, tenant] = await Promise.all([
       this.#callers.take(callerKey, perMinuteOfCaller),
@@ -63,23 +65,6 @@ export class RequestLimits {
       }
     }
     return states;
-  }
-
-  async #limitOf(tenantId: string): Promise<number | undefined> {
-    const nowMs = this.#options.clock.now().getTime();
-    const known = this.#known.get(tenantId);
-    if (known !== undefined && known.untilMs > nowMs) return known.limit;
-    const limit = this.#options.perMinuteOfTenant(tenantId);
-    this.#known.delete(tenantId);
-    this.#known.set(tenantId, { limit, untilMs: nowMs + KNOWN_MS });
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > KNOWN_MAX && oldest !== undefined) this.#known.delete(oldest);
-    try {
-      return await limit;
-    } catch (error) {
-      this.#known.delete(tenantId);
-      throw error;
-    }
   }
 }
 

@@ -24,6 +24,18 @@ test("points at every fault, with special characters of names escaped", () => {
   ]);
 });
 
+test("says in plain words what is missing, and in the schema's own where it has some", () => {
+  const schema = z.strictObject({ name: z.string(), labels: z.record(z.string(), z.string()), code: z.string("must be a code"), kind: z.enum(["a", "b"]) });
+  const words = (): unknown => {
+    try {
+      return validatePart(schema, {}, "body");
+    } catch (error) {
+      return error instanceof RequestError ? [error.message, ...error.issues.map(({ message }) => message)] : error;
+    }
+  };
+  expect(words()).toEqual(["/body/name: is missing: expected string (and 3 more)", "is missing: expected string", "is missing: expected object", "must be a code", 'Invalid option: expected one of "a"|"b"']);
+});
+
 test("a part without a schema is nothing", () => {
   expect(validatePart(undefined, { any: "thing" }, "query")).toBeUndefined();
 });

@@ -62,7 +62,7 @@ export async function startInstance({ services, redis, prefix, metrics, health, 
   const signIns = openSignIns(config, { pool, box, clock, ids, randomBytes });
   const exchangeLimits = new ExchangeLimits({ redis, clock, logger, failures: access.failures, perMinute: exchangesPerMinute });
   const announceAccess = (change: AccessChange): Promise<void> => access.changes.announce(change);
-  const limits = new RequestLimits({ redis, clock, logger, metrics, perMinuteOfCaller, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
+  const limits = new RequestLimits({ redis, clock, logger, metrics, changes: access.changes, perMinuteOfCaller, perMinuteOfTenant: (tenantId) => apiRequestsPerMinute(pool, tenantId) });
   const app = createApiApp({
     services: { ...services, signIns, announceAccess, exchangeLimits },
     authenticator: access.authenticator,

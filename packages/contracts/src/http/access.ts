@@ -7,12 +7,14 @@ import { membershipSchema } from "./sessions.ts";
 
 const tag = "Access";
 
-const actorSchema = z
+export const actorSchema = z
   .strictObject({
     kind: z.enum(["apiKey", "member"]).meta({ description: "An API key, or a person.", example: "apiKey" }),
     id: idSchema("The id of the key or the member."),
   })
   .meta({ id: "Actor", description: "Who does something." });
+/** Who acts: an API key, or a person. What is recorded of the doer of a change. */
+export type Actor = Readonly<z.output<typeof actorSchema>>;
 
 const meSchema = z
   .strictObject({

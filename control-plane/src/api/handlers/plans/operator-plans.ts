@@ -33,7 +33,7 @@ export const getOperatorPlan: Handler<Routes["getOperatorPlan"]> = async ({ para
 };
 
 /** PATCH /v1/operator/plans/{planId} */
-export const updateOperatorPlan: Handler<Routes["updateOperatorPlan"]> = async ({ params, body }, { tenantDb, clock }) => {
+export const updateOperatorPlan: Handler<Routes["updateOperatorPlan"]> = async ({ params, body }, { tenantDb, clock, announceAccess }) => {
   const { planId } = params;
   const { name, isRetired, ...asked } = body;
   const entitlements = givenOf(asked);
@@ -48,6 +48,7 @@ export const updateOperatorPlan: Handler<Routes["updateOperatorPlan"]> = async (
     return changed;
   });
   if (plan === undefined) throw notFound("plan");
+  await announceAccess({ version: 1, kind: "plans" });
   return { status: 200, headers: { ETag: entityTag(plan.revision) }, body: toPlanAnswer(plan) };
 };
 

@@ -10,7 +10,7 @@ import { toPlanAnswer } from "./plan-answer.ts";
 import { assertKnownTypes, assertWithinAgency } from "./plan-terms.ts";
 
 /** PATCH /v1/plans/{planId} */
-export const updatePlan: Handler<Routes["updatePlan"]> = async ({ access, params, headers, body }, { tenantDb, clock }) => {
+export const updatePlan: Handler<Routes["updatePlan"]> = async ({ access, params, headers, body }, { tenantDb, clock, announceAccess }) => {
   const { agencyId } = access;
   const { planId } = params;
   const { name, isRetired, ...asked } = body;
@@ -31,6 +31,7 @@ export const updatePlan: Handler<Routes["updatePlan"]> = async ({ access, params
     return changed;
   });
   if (plan === undefined) throw notFound("plan");
+  await announceAccess({ version: 1, kind: "plans" });
   return { status: 200, headers: { ETag: entityTag(plan.revision) }, body: toPlanAnswer(plan) };
 };
 

@@ -17,7 +17,7 @@ export const getTenantByExternalId: Handler<Routes["getTenantByExternalId"]> = a
 };
 
 /** PUT /v1/tenants/by-external-id/{externalId} */
-export const putTenantByExternalId: Handler<Routes["putTenantByExternalId"]> = async ({ access, params, body }, { tenantDb, ids }) => {
+export const putTenantByExternalId: Handler<Routes["putTenantByExternalId"]> = async ({ access, params, body }, { tenantDb, ids, announceAccess }) => {
   const { agencyId } = access;
   const { externalId } = params;
   const put = (db: ScopedDb): Promise<Put> => putTenant(db, { id: ids.next(), agencyId, externalId, ...body });
@@ -30,6 +30,7 @@ export const putTenantByExternalId: Handler<Routes["putTenantByExternalId"]> = a
       return tenantDb.withAgency(agencyId, put);
     }
   });
+  await announceAccess({ version: 1, kind: "plans" });
   return isNew ? { status: 201, headers: { Location: `/v1/tenants/${tenant.id}` }, body: toTenantAnswer(tenant) } : { status: 200, body: toTenantAnswer(tenant) };
 };
 

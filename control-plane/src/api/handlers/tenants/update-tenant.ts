@@ -11,7 +11,7 @@ import { toTenantAnswer } from "./tenant-answer.ts";
 import { assertTenantTerms } from "./tenant-terms.ts";
 
 /** PATCH /v1/tenants/{tenantId} */
-export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, params, body }, { tenantDb }) => {
+export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, params, body }, { tenantDb, announceAccess }) => {
   const found = await tenantDb.withAgency(access.agencyId, (db) => findTenant(db, params.tenantId));
   if (found === undefined) throw notFound("tenant");
   if (found.status === "OFFBOARDING") throw new RequestError("TENANT_OFFBOARDING");
@@ -27,5 +27,6 @@ export const updateTenant: Handler<Routes["updateTenant"]> = async ({ access, pa
     }),
   );
   if (tenant === undefined) throw new RequestError("TENANT_OFFBOARDING");
+  if (body.planId !== undefined) await announceAccess({ version: 1, kind: "plans" });
   return { status: 200, body: toTenantAnswer(tenant) };
 };
