@@ -37,11 +37,12 @@ REVOKE ALL ON FUNCTION fluxo_operator_plan_effects(uuid, jsonb, jsonb, uuid, int
 GRANT EXECUTE ON FUNCTION fluxo_operator_plan_effects(uuid, jsonb, jsonb, uuid, int) TO fluxo_app;
 
 -- fluxo_operator_plan_due(plan): the tenants of a plan of the operator, as it is now, for which fluxo_apply_plan has something to do: of many thousands mostly few. For the operator only.
+-- Not those that are off-boarded: what is written for them would be missing in their archive. One whose off-boarding is given up is brought to its plan then.
 CREATE OR REPLACE FUNCTION fluxo_operator_plan_due(p_plan uuid)
 RETURNS TABLE (tenant_id uuid, agency_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
   SELECT t.id, t.agency_id FROM plans p JOIN tenants t ON t.plan_id = p.id
-  WHERE is_operator() AND p.id = p_plan AND p.agency_id IS NULL AND (
+  WHERE is_operator() AND p.id = p_plan AND p.agency_id IS NULL AND t.status <> 'OFFBOARDING' AND (
     (SELECT count(*) FILTER (WHERE w.is_active) > p.active_workflows_max OR bool_or(w.is_beyond_plan) FROM workflows w WHERE w.tenant_id = t.id)
     OR EXISTS (
       SELECT FROM usage_windows u WHERE u.tenant_id = t.id AND u.window_start > clock_timestamp() - interval '32 days' AND u.used + u.reserved > 0

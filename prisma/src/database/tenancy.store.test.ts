@@ -47,6 +47,50 @@ test("every table has row-level security, forced, with a policy for the tenant r
   for (const row of rows) expect({ ...row, policies: row.policies > 0 }).toEqual({ name: row.name, relrowsecurity: true, relforcerowsecurity: true, policies: true });
 });
 
+/** What a policy may say of whose rows are seen. Whatever says less, or something else, is here with its reason. */
+const OWN = { tenant: "tenant_id = ?tenant", agency: "agency_id = ?agency", tenantsOfAgency: "tenant_id IN (SELECT tenants.id FROM tenants WHERE tenants.agency_id = ?agency)", operator: "?operator AND agency_id IS NULL" } as const;
+const TENANTS_LIST = "agency_id = (SELECT t.agency_id FROM tenants t WHERE t.id = ?tenant) AND (tenant_id IS NULL OR tenant_id = ?tenant) AND";
+const NAMED: Readonly<Record<string, string>> = {
+  "agencies.own_agency": "id = ?agency",
+  "agencies.change_own_agency": "id = ?agency",
+  "agencies.agency_of_tenant": "id = (SELECT tenants.agency_id FROM tenants WHERE tenants.id = ?tenant)",
+  // The operator manages agencies, and sees nothing of theirs.
+  "agencies.operator_rows": "?operator",
+  "agencies.operator_creates": "?operator",
+  "agencies.operator_changes": "?operator",
+  "tenants.own_tenant": "id = ?tenant",
+  // Everybody sees the plans of the operator; who has a plan of an agency sees that.
+  "plans.plans_of_agency": "agency_id IS NULL OR agency_id = ?agency OR id = (SELECT tenants.plan_id FROM tenants WHERE tenants.id = ?tenant)",
+  "price_lists.lists_of_tenant": `${TENANTS_LIST} (plan_id IS NULL OR plan_id = (SELECT t.plan_id FROM tenants t WHERE t.id = ?tenant))`,
+  "price_list_versions.versions_of_tenant": `${TENANTS_LIST} (plan_id IS NULL OR plan_id IN (SELECT p.plan_id FROM tenant_plans p WHERE p.tenant_id = ?tenant))`,
+  "audit_entries.operator_rows": "agency_id = '00000000-0000-0000-0000-000000000000' AND (SELECT current_setting('app.operator', true)) = 'on'",
+  "audit_heads.operator_rows": "agency_id = '00000000-0000-0000-0000-000000000000' AND (SELECT current_setting('app.operator', true)) = 'on'",
+  "idempotent_answers.own_answers": "actor_id = (SELECT current_setting('app.actor_id', true))",
+  // A position in a log, and nobody's.
+  "usage_mark.mark_of_all": "true",
+};
+
+/** A condition as PostgreSQL tells it, without what it adds: parentheses around everything, casts, names of columns. */
+function plain(condition: string): string {
+  const scopes = { "( SELECT current_tenant_id() AS current_tenant_id)": "?tenant", "( SELECT current_agency_id() AS current_agency_id)": "?agency", "( SELECT is_operator() AS is_operator)": "?operator" };
+  const named = Object.entries(scopes).reduce((text, [long, short]) => text.replaceAll(long, short), condition);
+  return named.replaceAll(/::\w+| AS current_setting/g, "").replaceAll(/[()\s]+/g, " ").trim();
+}
+
+test("every policy of the roles that act for somebody says whose rows they are, of what is read and of what is written", async () => {
+  const { rows } = await owner.query<{ name: string; cmd: string; using: string | null; check: string | null }>(
+    `SELECT tablename || '.' || policyname AS name, cmd, qual AS using, with_check AS check FROM pg_policies
+     WHERE schemaname = 'public' AND roles && ARRAY['fluxo_app', 'fluxo_agency', 'public']::name[] AND permissive = 'PERMISSIVE' ORDER BY 1`,
+  );
+  expect(rows.length).toBeGreaterThanOrEqual(80);
+  const allowed = (name: string): readonly string[] => (NAMED[name] === undefined ? Object.values(OWN) : [NAMED[name]]).map(plain);
+  for (const { name, cmd, using, check } of rows) {
+    if (cmd !== "INSERT") expect(allowed(name), name).toContain(plain(using ?? "nothing"));
+    if (cmd === "INSERT" || check !== null) expect(allowed(name), `${name}, of what is written`).toContain(plain(check ?? "nothing"));
+  }
+  expect(Object.keys(NAMED).filter((name) => !rows.some((row) => row.name === name))).toEqual([]);
+});
+
 test("every table with a tenant has it in its primary key, and every foreign key between such tables carries it", async () => {
   // Keys, members, prices and entries of the audit log are an agency's; some name one of its tenants.
   const { rows: keys } = await owner.query<{ name: string; has: boolean }>(

@@ -119,6 +119,7 @@ test("after an upgrade they are called out in order and at the plan's pace, and 
   await setQuota(tenant, 6);
   expect(await drain(tenant, false), "a look that is not due does nothing").toBe(0);
   expect(await drain(tenant), "36 a minute are 3 in five seconds").toBe(3);
+  expect((await owner.query("SELECT event_id FROM outbox WHERE tenant_id = $1 ORDER BY id", [tenant.tenantId])).rows, "another event than the first, which Inngest would take for a repeat").toEqual(ids.slice(1, 4).map((id) => ({ event_id: `${id}:1` })));
   expect(await drain(tenant), "asking does not make it faster").toBe(0);
   const [newcomer = ""] = await queue(tenant, 1);
   expect((await claim(tenant.tenantId, [newcomer])).parked, "there is room, but others were first").toEqual([newcomer]);
@@ -152,6 +153,18 @@ test("room that is promised to what was called out is given to nobody else", asy
   const [newcomer = ""] = await queue(tenant, 1);
   expect((await claim(tenant.tenantId, [newcomer])).blocked).toEqual([{ executionId: newcomer, reason: "QUOTA_EXCEEDED" }]);
   expect((await claim(tenant.tenantId, ids.slice(1))).claimed).toHaveLength(2);
+});
+
+test("what was called out and is not claimed yet takes room: the next look calls out no more than what is left", async () => {
+  const tenant = await seed({ executionsPerMonth: 1, concurrencyMax: 100, park: { perMinute: 24 } });
+  const ids = await queue(tenant, 6);
+  await claim(tenant.tenantId, ids);
+  await setQuota(tenant, 4);
+  expect(await drain(tenant)).toBe(2);
+  await pass(tenant, 5);
+  expect(await drain(tenant), "one of four is used, two are called out").toBe(1);
+  await pass(tenant, 5);
+  expect(await drain(tenant)).toBe(0);
 });
 
 test("a new window has room: the sweep calls them out without anybody asking", async () => {
@@ -201,8 +214,22 @@ test("canceled and discarded ones end at once and leave the lot empty", async ()
   await claim(tenant.tenantId, ids);
   expect(await cancelExecution(app, tenant.tenantId, ids[0] ?? "")).toEqual({ status: "CANCELED", isRequested: false });
   const discard = async (limit: number): Promise<number> => (await app.query<{ count: number }>("SELECT fluxo_discard_parked($1, $2) AS count", [tenant.tenantId, limit])).rows[0]?.count ?? -1;
-  expect([await discard(3), await discard(3), await discard(3)]).toEqual([3, 2, 0]);
+  expect(await discard(3)).toBe(3);
+  const { rows } = await owner.query<{ id: string }>("SELECT id FROM executions WHERE tenant_id = $1 AND status = 'CANCELED' ORDER BY id", [tenant.tenantId]);
+  expect(rows.map(({ id }) => id), "the oldest first").toEqual(ids.slice(0, 4));
+  expect([await discard(3), await discard(3)]).toEqual([2, 0]);
   expect(await standing(tenant)).toEqual({ statuses: { CANCELED: 6 }, used: 0, reserved: 0, slots: 0 });
+});
+
+test("who waits for a parked execution is woken when it is discarded", async () => {
+  const tenant = await seed({ executionsPerMonth: 1, concurrencyMax: 10, park: {} });
+  const [parent = "", child = ""] = await queue(tenant, 2);
+  await claim(tenant.tenantId, [parent, child]);
+  await owner.query("UPDATE executions SET status = 'WAITING', reason = 'CHILD', lease_owner = NULL, lease_until = NULL WHERE id = $1", [parent]);
+  await owner.query("UPDATE executions SET parent_execution_id = $2, parent_node_id = 'call', parent_item = -1, is_awaited = true WHERE id = $1", [child, parent]);
+  await woken(tenant);
+  expect((await app.query("SELECT fluxo_discard_parked($1, 10) AS count", [tenant.tenantId])).rows).toEqual([{ count: 1 }]);
+  expect(await woken(tenant)).toEqual([parent]);
 });
 
 test("two hundred admissions at once with ten left, then an upgrade by fifty with claims and looks from everywhere: never more than the quota, in order", async () => {

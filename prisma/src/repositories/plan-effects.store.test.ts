@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPool } from "../database/pool.ts";
 import { createTenantDb, type TenantDb } from "../database/tenant-db.ts";
 import { claimExecutions } from "../executions/claim.ts";
-import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { addPlan, addSource, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
 import { findPlanEffects } from "./plan-effects.ts";
 import { applyPlan, lockActiveWorkflows } from "./plans.ts";
 
@@ -92,4 +92,46 @@ test("a preview tells used quotas, running executions and polls by the plan that
     { code: "CONCURRENCY_REACHED", ...none, detail: null, actual: 3, allowed: 2 },
     { code: "QUOTA_EXCEEDED", ...none, detail: "PARK", actual: 3, allowed: 3 },
   ]);
+  expect(await effects({ executionsPerMonth: 4, concurrencyMax: 3 }), "exactly enough is enough").toEqual([]);
+});
+
+test("a preview tells of AI tokens only who uses them, and of polls only those that are on and come more often", async () => {
+  const planId = await addPlan(owner, { executionsPerMonth: 100, concurrencyMax: 10 });
+  const workflow = await seedWorkflow(owner, graphOf(["a"]), planId);
+  const { tenantId, workflowId } = workflow;
+  const codes = async (changes: object) => (await tenantDb.withTenant(tenantId, (db) => findPlanEffects(db, tenantId, { planId, changes }, TIERS))).map(({ code, workflowId: of, actual, allowed }) => [code, of, actual, allowed]);
+  expect(await codes({ aiTokensPerMonth: 0 }), "no tokens, and nothing that asks for any").toEqual([]);
+  await addWorkflow(owner, tenantId, graphOf(["ai.prompt"]));
+  expect(await codes({ aiTokensPerMonth: 0, nodeTypesAllowed: ["ai.prompt"] })).toEqual([["AI_TOKENS_EXCEEDED", null, 0, 0]]);
+  expect(await codes({ aiTokensPerMonth: 1, nodeTypesAllowed: ["ai.prompt"] })).toEqual([]);
+  const triggerId = await addSource(owner, workflow, "rss", { intervalSeconds: 300 });
+  expect(await codes({ pollIntervalSecondsMin: 300 }), "as often as the plan allows").toEqual([]);
+  expect(await codes({ pollIntervalSecondsMin: 301 })).toEqual([["POLL_INTERVAL_RAISED", workflowId, 300, 301]]);
+  await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [triggerId]);
+  expect(await codes({ pollIntervalSecondsMin: 301 })).toEqual([]);
+});
+
+test("while a plan changes nobody activates a workflow by its old number, and while somebody activates it does not change", async () => {
+  const planId = await addPlan(owner, { executionsPerMonth: 100, concurrencyMax: 10 });
+  const { tenantId } = await seedWorkflow(owner, graphOf([]), planId);
+  const [changing, activating] = [await app.connect(), await app.connect()];
+  try {
+    for (const client of [changing, activating]) await client.query("SET lock_timeout = '100ms'");
+    const lockPlan = "SELECT fluxo_lock_plan($1)";
+    const lockWorkflows = "SELECT fluxo_lock_workflows($1)";
+    await changing.query("BEGIN");
+    await changing.query(lockPlan, [planId]);
+    await expect(activating.query(lockWorkflows, [tenantId])).rejects.toThrow(/lock timeout/);
+    await changing.query("COMMIT");
+    await activating.query("BEGIN");
+    await activating.query(lockWorkflows, [tenantId]);
+    await expect(changing.query(lockPlan, [planId])).rejects.toThrow(/lock timeout/);
+    await expect(changing.query(lockWorkflows, [tenantId]), "one activation of a tenant at a time").rejects.toThrow(/lock timeout/);
+    await activating.query("COMMIT");
+  } finally {
+    for (const client of [changing, activating]) {
+      await client.query("RESET lock_timeout");
+      client.release();
+    }
+  }
 });

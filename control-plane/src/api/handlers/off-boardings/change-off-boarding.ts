@@ -3,6 +3,7 @@ import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { notePeriods } from "@fluxo/prisma/dispatch/arm";
 import { abortOffBoarding as abort, acknowledgeArchive, beginErasure, findOffBoarding, type OffBoardingRecord } from "@fluxo/prisma/off-boarding/off-boardings";
+import { applyPlan, lockActiveWorkflows } from "@fluxo/prisma/repositories/plans";
 import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
 import { invalid } from "../../http/validate.ts";
@@ -36,9 +37,12 @@ export const eraseTenant: Handler<Routes["eraseTenant"]> = async ({ access, para
 export const abortOffBoarding: Handler<Routes["abortOffBoarding"]> = async ({ access, params }, services) => {
   const record = await change(services, access.agencyId, params.offBoardingId, async (db, { id, tenantId, status }) => {
     if (status === "ABORTED") return true;
-    const isAborted = await abort(db, access.agencyId, id, services.clock.now());
-    if (isAborted) await notePeriods(db, tenantId);
-    return isAborted;
+    await lockActiveWorkflows(db, tenantId);
+    if (!(await abort(db, access.agencyId, id, services.clock.now()))) return false;
+    // Its plan may have changed meanwhile, from which tenants that are off-boarded are left out.
+    await applyPlan(db, tenantId);
+    await notePeriods(db, tenantId);
+    return true;
   });
   return { status: 200, body: toOffBoardingSummary(record) };
 };

@@ -132,6 +132,26 @@ test("a change is previewed by counts and ids, holds for all tenants of all agen
   expect(await Promise.all(tenants.map(blocked))).toEqual([0, 0, 0, 0]);
 });
 
+test("a tenant that is off-boarded is left alone by changes of its plan, so that its archive stays whole, and has them when that is given up", async () => {
+  const ofAgency = await agency.client.post("/v1/plans", { code: "LEAVING", name: "Leaving", activeWorkflowsMax: 5 });
+  const changes = [(await definePlan({ activeWorkflowsMax: 5 })).id, ofAgency.text("id")];
+  const changers = [(id: string) => operator.client.patch(`/v1/operator/plans/${id}`, { activeWorkflowsMax: 1, executionsPerMonth: 1, alertPercents: [1] }), (id: string) => agency.client.patch(`/v1/plans/${id}`, { activeWorkflowsMax: 1, executionsPerMonth: 1, alertPercents: [1] })];
+  for (const [index, planId] of changes.entries()) {
+    const tenant = await api.createTestTenant(agency, `Leaves ${index}`, planId);
+    const workflowId = await publish(tenant, "A");
+    await publish(tenant, "B");
+    expect((await runOf(tenant, workflowId)).status).toBe("RUNNING");
+    const written = async (): Promise<unknown> =>
+      (await api.owner.query("SELECT (SELECT count(*)::int FROM workflows WHERE tenant_id = $1 AND is_beyond_plan) AS marked, (SELECT count(*)::int FROM quota_alerts WHERE tenant_id = $1) AS alerts", [tenant.id])).rows[0];
+    const begun = await agency.client.post(`/v1/tenants/${tenant.id}/off-boarding`);
+    expect(begun.status).toBe(202);
+    expect((await changers[index]?.(planId))?.status).toBe(200);
+    expect(await written(), `plan ${index}`).toEqual({ marked: 0, alerts: 0 });
+    expect((await agency.client.post(`/v1/off-boardings/${begun.text("id")}/abort`)).at("status")).toBe("ABORTED");
+    expect(await written(), `plan ${index}`).toEqual({ marked: 1, alerts: 1 });
+  }
+});
+
 test("a smaller quota leaves its alerts, and a larger one calls parked executions out at once", async () => {
   const { path, id: planId } = await definePlan({ executionsPerMonth: 1, overQuota: "PARK" });
   const tenant = await api.createTestTenant(other, "Parked", planId);

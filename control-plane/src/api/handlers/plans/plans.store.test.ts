@@ -243,6 +243,8 @@ test("no more members are bound to a tenant than its plan has seats, also when t
   const moved = await invite("elsewhere", [other2.id]);
   const refused = await agency.client.patch(`/v1/agency/members/${moved.text("id")}`, { tenantIds: [other2.id, tenant.id] });
   expect([refused.status, refused.at("code")]).toEqual([409, "SEATS_EXCEEDED"]);
+  const enough = await definePlan({ seatsMax: 2 });
+  expect((await agency.client.post(`/v1/tenants/${tenant.id}/plan-preview`, { planId: enough })).at("effects"), "exactly enough is enough").toEqual([]);
   const single = await definePlan({ seatsMax: 1 });
   const preview = await agency.client.post(`/v1/tenants/${tenant.id}/plan-preview`, { planId: single });
   expect(preview.at("effects")).toContainEqual(expect.objectContaining({ code: "SEATS_EXCEEDED", effect: "frozen", actual: 2, allowed: 1 }));

@@ -234,6 +234,36 @@ test("today's prices, lists that end and another plan change no month of before;
   expect(await total()).toBe("22.00");
 });
 
+test("what a list was to say from a later day on goes when it is written anew; from the day that it is deleted on the more general prices count", async () => {
+  const own = await api.createTestAgency("Rewrites");
+  const tenant = await api.createTestTenant(own, "Special", PLANS.STARTER);
+  const now = new Date();
+  const month = now.toISOString().slice(0, 7);
+  await meter(tenant, [...["2026-05-15", "2026-05-25"].map((day) => ({ at: `${day}T12:00:00Z`, executions: 1_000 })), { at: now.toISOString(), executions: 1_000 }]);
+  const total = async (of: string): Promise<unknown> => (await tenant.client.get(`/v1/tenants/${tenant.id}/invoice?month=${of}`)).at("total");
+  const special = (perThousandExecutions: string, validFrom: string) => own.client.put(`/v1/price-lists/tenants/${tenant.id}`, { validFrom, prices: { perThousandExecutions } });
+  await own.client.put("/v1/price-lists/agency", { currency: "EUR", validFrom: "2026-05-01", prices: { perThousandExecutions: "10" } });
+  await special("7", "2026-05-20");
+  expect(await total("2026-05")).toBe("17.00");
+  const list = await special("8", "2026-05-10");
+  expect([await total("2026-05"), await total(month)]).toEqual(["16.00", "8.00"]);
+  expect((await own.client.delete(`/v1/price-lists/${list.text("id")}`)).status).toBe(204);
+  expect([await total("2026-05"), await total(month)]).toEqual(["16.00", "10.00"]);
+});
+
+test("another plan counts from its day in the tenant's zone on, and the first one for all days before", async () => {
+  const own = await api.createTestAgency("Zoned");
+  // It is another day in one of these zones than in UTC, at whatever hour this runs.
+  const zones = ["Pacific/Kiritimati", "Pacific/Pago_Pago"];
+  for (const timeZone of zones) {
+    const tenant = await own.client.post("/v1/tenants", { name: timeZone, planId: PLANS.FREE, timeZone });
+    expect((await own.client.patch(`/v1/tenants/${tenant.text("id")}`, { planId: PLANS.STARTER })).status).toBe(200);
+    const { rows } = await api.owner.query<{ day: string; plan: string }>("SELECT from_day::text AS day, plan_id AS plan FROM tenant_plans WHERE tenant_id = $1 ORDER BY from_day", [tenant.text("id")]);
+    const today = new Intl.DateTimeFormat("en-CA", { timeZone }).format(new Date());
+    expect(rows).toEqual([{ day: "1970-01-01", plan: PLANS.FREE }, { day: today, plan: PLANS.STARTER }]);
+  }
+});
+
 test("an agency exports the usage of all its tenants, each row with its cost, markup and charge", async () => {
   const own = await api.createTestAgency("Exporting");
   const [first, second] = [await api.createTestTenant(own, '=Cafe, "North"', PLANS.STARTER), await api.createTestTenant(own, "Garden", PLANS.STARTER)].toSorted((left, right) => (left.id < right.id ? 1 : -1));
