@@ -44,6 +44,11 @@ function isBacklog(own: readonly OutboxEntry[]): boolean {
   return own.filter(isImmediate).length + (own[0]?.backlog ?? 0) >= BULK_THRESHOLD;
 }
 
+/** Whether one of the tenants that the entries of one claim belong to has a backlog: it gathers what comes next. */
+export function leavesBacklog(entries: readonly OutboxEntry[]): boolean {
+  return [...Map.groupBy(entries, ({ tenantId }) => tenantId).values()].some(isBacklog);
+}
+
 /**
  * What is sent for the entries of one claim. Within a tenant, entries keep their order; tenants take turns, so that a flood of one does not stand
  * before the others. Immediate entries of a tenant with a backlog share events, up to `EXECUTIONS_PER_EVENT_MAX` executions in one; everything else, and

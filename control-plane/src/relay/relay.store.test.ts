@@ -309,6 +309,22 @@ describe("a relay at work", () => {
     await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: PATIENCE_MS });
   });
 
+  test("looks at its beat for what a tenant with a backlog gathers, also after a single event", async () => {
+    const hook = await newHook();
+    await accept(hook, 3);
+    expect((await createRelay().tick()).sent).toBe(3);
+    await accept(hook, 1);
+    await owner.query("UPDATE outbox SET created_at = clock_timestamp() - interval '2 minutes'");
+    const pauses: number[] = [];
+    const clock = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => { pauses.push(ms); return systemClock.sleep(ms, signal); } };
+    const relay = createRelay({ clock, gatherMs: 60_000 });
+    stops.push(() => relay.stop());
+    relay.start();
+    await expect.poll(() => pauses.length, { timeout: PATIENCE_MS }).toBeGreaterThan(5);
+    expect(receiver.events.at(-1)?.data).toMatchObject({ version: 1 });
+    expect(pauses.slice(0, 5)).toEqual([25, 25, 25, 25, 25]);
+  });
+
   test("finishes its round when it is stopped", async () => {
     const ids = await accept(await newHook(), 20);
     const gate = Promise.withResolvers<undefined>();

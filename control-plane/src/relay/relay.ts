@@ -3,7 +3,7 @@ import { claimOutbox, markSent, releaseAllClaims, releaseClaim, type OutboxEntry
 import type { Logger } from "@fluxo/runtime/logger";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import type { EventApi } from "./event-api.ts";
-import { BULK_THRESHOLD, toMessages, type Message } from "./messages.ts";
+import { BULK_THRESHOLD, leavesBacklog, toMessages, type Message } from "./messages.ts";
 
 /** Connections of fluxo_system. */
 export type SystemDb = Parameters<typeof claimOutbox>[0];
@@ -156,7 +156,7 @@ export class Relay {
     const oldestMs = Math.min(clock.now().getTime(), ...entries.map((entry) => entry.createdAt.getTime()));
     metrics.outboxAge.set((clock.now().getTime() - oldestMs) / 1_000);
     const messages = toMessages(entries);
-    if (messages.some(({ events }) => events.some(({ data }) => data.version === 2 || data.bulk))) this.#gathersUntilMs = startedAt + gatherMs + BEAT_MS;
+    if (leavesBacklog(entries)) this.#gathersUntilMs = startedAt + gatherMs + BEAT_MS;
     const sent = await this.#sendAll(messages, startedAt + leaseMs * SEND_WITHIN);
     if (sent === entries.length) this.#mayHoldClaims = false;
     if (entries.length === 0) return { claimed: 0, sent: 0, failed: 0 };

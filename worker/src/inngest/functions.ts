@@ -16,7 +16,7 @@ import type { BatchReport, Engine } from "../execution/engine.ts";
  * what is done is in the journal, and a repeated call finds it there. An unreachable worker uses attempts up, so there are many; what is lost after
  * them, the relay's sweep sends again.
  */
-export function executionFunctions(client: Inngest, engine: Engine, logger: Logger): InngestFunction.Any[] {
+export function executionFunctions(client: Inngest, engine: Pick<Engine, "claimAndRun">, logger: Logger): InngestFunction.Any[] {
   return (Object.keys(CONCURRENCY_CLASSES) as ConcurrencyClass[]).map((concurrencyClass) =>
     client.createFunction(
       {
@@ -32,7 +32,7 @@ export function executionFunctions(client: Inngest, engine: Engine, logger: Logg
 }
 
 /** Runs the executions that events name, tenant by tenant. An event that no schema knows is logged and dropped: the sweep finds its executions. */
-async function runEvents(payloads: readonly unknown[], engine: Engine, logger: Logger): Promise<BatchReport[]> {
+async function runEvents(payloads: readonly unknown[], engine: Pick<Engine, "claimAndRun">, logger: Logger): Promise<BatchReport[]> {
   const byTenant = new Map<string, string[]>();
   for (const payload of payloads) {
     const parsed = executionReleasedSchema.safeParse(payload);
