@@ -6,7 +6,6 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
@@ -121,10 +120,9 @@ describe("a round", () => {
   test("that Inngest refuses gives its entries back at once", async () => {
     const [id] = await accept(await newHook(), 1);
     receiver.behave(503);
-    const relay = createRelay();
-    expect(await relay.tick()).toEqual({ claimed: 1, sent: 0, failed: 1 });
+    expect(await createRelay().tick()).toEqual({ claimed: 1, sent: 0, failed: 1 });
     receiver.behave("take");
-    expect(await relay.tick()).toEqual({ claimed: 1, sent: 1, failed: 0 });
+    expect(await createRelay().tick(), "any relay may have them").toEqual({ claimed: 1, sent: 1, failed: 0 });
     expect(receiver.events.map((event) => event.id)).toEqual([id]);
   });
 
