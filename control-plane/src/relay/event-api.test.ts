@@ -39,6 +39,11 @@ describe("sending", () => {
     expect(away).not.toContain(eventKey);
     await failureOf(apiOf("http://127.0.0.1:9").ping());
   });
+
+  test("waits no longer than its time-out, which is shorter than a claim", async () => {
+    receiver.behave("hang");
+    expect(await failureOf(apiOf(receiver.url).send([event]))).toContain("TimeoutError");
+  });
 });
 
 test("the configuration names what is missing", () => {

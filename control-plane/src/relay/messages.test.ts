@@ -115,6 +115,10 @@ describe("messages", () => {
       }),
       { numRuns: 50 },
     );
+    const full = Array.from({ length: 80 }, (_, tenant) => entriesOf(EXECUTIONS_PER_EVENT_MAX, tenant, 1 + tenant * EXECUTIONS_PER_EVENT_MAX)).flat();
+    const large = toMessages(full);
+    expect(large.flatMap((message) => message.entries)).toHaveLength(full.length);
+    expect(Math.max(...large.map(({ bytes }) => bytes))).toBeLessThanOrEqual(EVENT_BYTES_MAX);
     const ofEachTenant = Array.from({ length: EVENTS_MAX + 1 }, (_, tenant) => entryOf(tenant + 1, tenant));
     expect(toMessages(ofEachTenant).map(({ events }) => events.length)).toEqual([EVENTS_MAX, 1]);
   });

@@ -5,6 +5,7 @@ import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
+import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -232,10 +233,14 @@ describe("several relays", () => {
 
   test("and one relay never runs two rounds at once", async () => {
     await accept(await newHook(), 5);
-    const relay = createRelay({ claimMax: 1 });
+    const api = apiOf();
+    let [sending, most] = [0, 0];
+    const counting: EventApi = { ...api, send: async (events) => { most = Math.max(most, (sending += 1)); await api.send(events).finally(() => (sending -= 1)); } };
+    const relay = createRelay({ claimMax: 1, eventApi: counting });
     const reports = await Promise.all([relay.tick(), relay.tick(), relay.tick()]);
     expect(reports.map(({ sent }) => sent)).toEqual([1, 1, 1]);
     expect(receiver.calls.map((events) => events.length)).toEqual([1, 1, 1]);
+    expect(most).toBe(1);
   });
 });
 
@@ -369,6 +374,32 @@ describe("the sweep", () => {
       for (const count of await Promise.all([1, 2, 3, 4].map(() => sweeper.tick()))) woken += count;
     }
     expect(woken).toBe(20 * ids.length);
+  });
+
+  test("goes on at once while there is more than it takes in one go", async () => {
+    await accept(await newHook(), 5);
+    await createRelay().tick();
+    await owner.query("UPDATE executions SET released_at = now() - interval '1 minute'");
+    const clock = new ManualClock();
+    const sweeper = new Sweeper({ db: system, clock, logger, staleMs: 1_000, limit: 2 });
+    stops.push(() => sweeper.stop());
+    sweeper.start();
+    await expect.poll(outboxSize, { timeout: PATIENCE_MS }).toBe(5);
+    await expect.poll(() => clock.sleeping, { timeout: PATIENCE_MS }).toBe(1);
+  });
+
+  test("calls out what is parked when its look is due", async () => {
+    const hook = await newHook();
+    const [id] = await accept(hook, 1);
+    await createRelay().tick();
+    await owner.query("UPDATE executions SET status = 'WAITING', reason = 'QUOTA', parked_at = now(), park_expires_at = now() + interval '1 hour' WHERE id = $1", [id]);
+    const sweeper = new Sweeper({ db: system, clock: systemClock, logger, staleMs: 1_000 });
+    await owner.query("INSERT INTO concurrency_slots (tenant_id, drain_at) VALUES ($1, now() + interval '1 hour')", [hook.tenantId]);
+    await sweeper.tick();
+    expect(await outboxSize(), "not before").toBe(0);
+    await owner.query("UPDATE concurrency_slots SET drain_at = now() WHERE tenant_id = $1", [hook.tenantId]);
+    await sweeper.tick();
+    expect(await outboxSize()).toBe(1);
   });
 
   test("runs by itself, wakes the relay, and stops", async () => {

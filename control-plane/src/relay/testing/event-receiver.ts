@@ -1,25 +1,28 @@
 import { listen, type RunningServer } from "@fluxo/runtime/http-server";
 import type { ReleasedEvent } from "../messages.ts";
 
+type Manner = "take" | "swallow" | "hang" | number;
+
 /** Stands where Inngest's event API is and writes down what it is sent. */
 export interface EventReceiver {
   readonly url: string;
   /** Events by call, in order of arrival. */
   readonly calls: readonly (readonly ReleasedEvent[])[];
   readonly events: readonly ReleasedEvent[];
-  /** What it answers from now on: it takes events, refuses them with a status, or takes them and says fewer than it got. */
-  behave(as: "take" | "swallow" | number): void;
+  /** What it answers from now on: it takes events, refuses them with a status, takes them and says fewer than it got, or says nothing. */
+  behave(as: Manner): void;
   close(): Promise<void>;
 }
 
 export async function receiveEvents(eventKey: string): Promise<EventReceiver> {
   const calls: ReleasedEvent[][] = [];
-  let manner: "take" | "swallow" | number = "take";
+  let manner: Manner = "take";
   const server: RunningServer = await listen(
     (request, response) => {
       const chunks: Buffer[] = [];
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
+        if (manner === "hang") return;
         const isKnown = request.url === `/e/${eventKey}`;
         if (!isKnown || typeof manner === "number") {
           response.writeHead(typeof manner === "number" ? manner : 401).end("{}");
