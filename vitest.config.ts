@@ -6,7 +6,7 @@ export default defineConfig({
     // What happens in milliseconds may take a busy machine seconds: a poll ends when it is so, and fails only when it never is. So do the time-outs of tests.
     expect: { poll: { timeout: 30_000, interval: 25 } },
     projects: [
-      { extends: true, test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker,dispatchers}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 120_000 } },
+      { extends: true, test: { name: "unit", include: ["{packages/*,prisma,control-plane,worker,dispatchers}/src/**/*.test.ts", "{scripts,test/support,test/docs,test/load,test/bench}/**/*.test.ts"], exclude: ["**/*.store.test.ts", "**/node_modules/**"], testTimeout: 120_000 } },
       {
         extends: true,
         test: {

@@ -40,7 +40,8 @@ export function toRow(measured: Measured): MeasuredRow {
   const baseline = baselines === undefined ? null : median(baselines);
   const ratio = baseline === null ? null : value / baseline;
   const judged = goal?.of === "value" ? value : ratio;
-  const met = goal === undefined || judged === null ? null : goal.is === ">=" ? judged >= goal.bound : judged <= goal.bound;
+  // What was not measured meets no goal.
+  const met = goal === undefined ? null : judged !== null && (goal.is === ">=" ? judged >= goal.bound : judged <= goal.bound);
   return {
     measured,
     row: { name, unit, value: round(value), baseline: baseline === null ? null : round(baseline), ratio: ratio === null ? null : round(ratio), goal: goal === undefined ? null : describeGoal(goal), met },
