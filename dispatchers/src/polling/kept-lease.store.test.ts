@@ -6,7 +6,7 @@ import { SourceStage } from "../testing/source-stage.ts";
 import { PollRunner, type PollRunnerOptions } from "./poll-runner.ts";
 import type { PollContext, PolledSource } from "./source.ts";
 
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 4_000;
 
 let poll: PolledSource["poll"];
 const found = { cursor: { at: 1 }, items: [], marks: [], parked: [], hasMore: false };
