@@ -17,7 +17,7 @@ module.exports = {
     { name: "api-knows-no-executors", severity: "error", from: { path: "^control-plane/" }, to: { path: "^packages/nodes/src/(registry|[^/]+/executor)" } },
     { name: "roles-never-meet", severity: "error", from: { path: "^control-plane/src/(api|ingress|relay|bootstrap)/" }, to: { path: "^control-plane/src/(api|ingress|relay|bootstrap)/", pathNot: "^control-plane/src/$1/" } },
     { name: "shared-rooms-below-roles", severity: "error", from: { path: "^control-plane/src/(operations|triggers|templates|publishing|rate-limits|usage|provisioning|fast-lane|credentials|keys|live|probe)/", pathNot: ["\\.test\\.ts$", "/testing/"] }, to: { path: "^control-plane/src/(api|ingress|relay)/" } },
-    { name: "no-tests-in-product", severity: "error", from: { pathNot: ["^test/", "^scripts/(bench|bench-dispatch|chaos|load)\\.ts$", "\\.test(-support)?\\.ts$", "/testing/"] }, to: { path: ["^test/", "/testing/", "\\.test(-support)?\\.ts$"] } },
+    { name: "no-tests-in-product", severity: "error", from: { pathNot: ["^test/", "^scripts/((bench|bench-dispatch|chaos|load)\\.ts$|bench/)", "\\.test(-support)?\\.ts$", "/testing/"] }, to: { path: ["^test/", "/testing/", "\\.test(-support)?\\.ts$"] } },
     { name: "no-scripts-in-product", severity: "error", from: { path: "^(packages|prisma|control-plane|worker)/" }, to: { path: "^scripts/" } },
     { name: "only-declared-packages", severity: "error", from: {}, to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] } },
   ],

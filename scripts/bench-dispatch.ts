@@ -1,8 +1,5 @@
 import { DISPATCH_SCENARIOS, runDispatchBench } from "../test/bench/dispatch/main.ts";
-import { stopCommands } from "./environment/commands.ts";
-import { watchInterruptions } from "./environment/interruption.ts";
-import { readOptions } from "./environment/options.ts";
-import { printProblem, toProblem } from "./environment/problem.ts";
+import { runBenchCommand } from "./bench/command.ts";
 
 const DEFAULT_ROUNDS = 3;
 
@@ -19,41 +16,4 @@ It starts a PostgreSQL (durable, as npm start) and a Redis of its own on free po
 it; the ratios are what to look at.
 `;
 
-const values = readOptions({ only: { type: "string", multiple: true }, rounds: { type: "string" }, json: { type: "string" }, help: { type: "boolean", short: "h" } }, HELP);
-const only = (values.only ?? []).flatMap((text) => text.split(","));
-const unknown = only.filter((name) => !DISPATCH_SCENARIOS.some((scenario) => scenario.name === name));
-const rounds = Number(values.rounds ?? DEFAULT_ROUNDS);
-let stop: (() => Promise<void>) | undefined;
-
-async function main(): Promise<void> {
-  watchInterruptions({
-    onStop: () => {
-      stopCommands();
-      void (stop?.() ?? Promise.resolve()).finally(() => process.exit(130));
-    },
-    onForce: () => process.exit(130),
-  });
-  try {
-    const isMet = await runDispatchBench({
-      scenarios: only.length === 0 ? DISPATCH_SCENARIOS : DISPATCH_SCENARIOS.filter(({ name }) => only.includes(name)),
-      rounds,
-      jsonFile: values.json,
-      print: (text) => void process.stdout.write(`${text}\n`),
-      onStarted: (stopAll) => (stop = stopAll),
-    });
-    process.exitCode = isMet ? 0 : 1;
-  } catch (error) {
-    printProblem(toProblem(error, "The benchmark did not come to its end."), (text) => process.stdout.write(`\n✖\n${text}`));
-    process.exitCode = 2;
-  }
-  process.exit();
-}
-
-if (values.help === true) {
-  process.stdout.write(HELP);
-} else if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`${unknown.length > 0 ? `There is no part ${unknown.join(", ")}.` : "--rounds must be a whole number from 1."}\n\n${HELP}`);
-  process.exitCode = 2;
-} else {
-  await main();
-}
+await runBenchCommand({ help: HELP, scenarios: DISPATCH_SCENARIOS, defaultRounds: DEFAULT_ROUNDS, hasProfiles: false, run: runDispatchBench });

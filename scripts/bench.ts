@@ -1,8 +1,5 @@
 import { runBench, SCENARIOS } from "../test/bench/main.ts";
-import { stopCommands } from "./environment/commands.ts";
-import { watchInterruptions } from "./environment/interruption.ts";
-import { readOptions } from "./environment/options.ts";
-import { printProblem, toProblem } from "./environment/problem.ts";
+import { runBenchCommand } from "./bench/command.ts";
 
 const DEFAULT_ROUNDS = 5;
 
@@ -20,46 +17,4 @@ It starts a PostgreSQL (durable, as npm start), Redis and Inngest of its own on 
 runs on it; the ratios are what to look at. docs/benchmarks.md explains each row.
 `;
 
-const values = readOptions(
-  { only: { type: "string", multiple: true }, rounds: { type: "string" }, json: { type: "string" }, profile: { type: "string" }, help: { type: "boolean", short: "h" } },
-  HELP,
-);
-const only = (values.only ?? []).flatMap((text) => text.split(","));
-const unknown = only.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
-const rounds = Number(values.rounds ?? DEFAULT_ROUNDS);
-let stop: (() => Promise<void>) | undefined;
-
-async function main(): Promise<void> {
-  watchInterruptions({
-    onStop: () => {
-      stopCommands();
-      void (stop?.() ?? Promise.resolve()).finally(() => process.exit(130));
-    },
-    onForce: () => process.exit(130),
-  });
-  try {
-    const isMet = await runBench({
-      scenarios: only.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => only.includes(name)),
-      rounds,
-      jsonFile: values.json,
-      profileDir: values.profile,
-      print: (text) => void process.stdout.write(`${text}\n`),
-      onStarted: (stopAll) => (stop = stopAll),
-    });
-    process.exitCode = isMet ? 0 : 1;
-  } catch (error) {
-    printProblem(toProblem(error, "The benchmark did not come to its end."), (text) => process.stdout.write(`\n✖\n${text}`));
-    process.exitCode = 2;
-  }
-  // A start that failed half-way may have left a server open here.
-  process.exit();
-}
-
-if (values.help === true) {
-  process.stdout.write(HELP);
-} else if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write(`${unknown.length > 0 ? `There is no part ${unknown.join(", ")}.` : "--rounds must be a whole number from 1."}\n\n${HELP}`);
-  process.exitCode = 2;
-} else {
-  await main();
-}
+await runBenchCommand({ help: HELP, scenarios: SCENARIOS, defaultRounds: DEFAULT_ROUNDS, hasProfiles: true, run: runBench });

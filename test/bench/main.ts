@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { BenchRun } from "./bench-run.ts";
 import { startBench, type Bench } from "./environment.ts";
 import { formatTable, toRow, type MeasuredRow } from "./report.ts";
 import { burst } from "./scenarios/burst.ts";
@@ -18,21 +19,8 @@ import { statements } from "./scenarios/statements.ts";
 /** Every part, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [ingress, burst, idle, lane, chains, parallel, loop, statements, fairness, code, keys, lists];
 
-export interface BenchRun {
-  readonly scenarios: readonly Scenario[];
-  /** How often each side is measured, in turns. */
-  readonly rounds: number;
-  /** Where the rows go as JSON. */
-  readonly jsonFile: string | undefined;
-  /** Where the services leave CPU profiles. */
-  readonly profileDir: string | undefined;
-  readonly print: (text: string) => void;
-  /** Told how everything is stopped, as soon as there is something to stop. */
-  readonly onStarted: (stop: () => Promise<void>) => void;
-}
-
 /** Runs the scenarios and prints their rows. @returns whether every goal was met */
-export async function runBench(run: BenchRun): Promise<boolean> {
+export async function runBench(run: BenchRun<Scenario>): Promise<boolean> {
   const { print } = run;
   const begun = performance.now();
   const elapsed = (): string => `${Math.round((performance.now() - begun) / 1_000)} s`;
@@ -54,7 +42,7 @@ export async function runBench(run: BenchRun): Promise<boolean> {
   return rows.every(({ row }) => row.met !== false);
 }
 
-async function measure(bench: Bench, scenario: Scenario, { rounds, print }: BenchRun): Promise<readonly MeasuredRow[]> {
+async function measure(bench: Bench, scenario: Scenario, { rounds, print }: BenchRun<Scenario>): Promise<readonly MeasuredRow[]> {
   const begun = performance.now();
   print(`\n${scenario.title}`);
   const rows = (await scenario.run(bench, rounds)).map(toRow);

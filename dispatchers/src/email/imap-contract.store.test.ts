@@ -1,4 +1,4 @@
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { startDovecot, type Dovecot } from "@fluxo/test/support/dovecot";
 import { afterAll, beforeAll } from "vitest";
 import { describeSourceContract } from "../testing/source.contract.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { JsonObject } from "@fluxo/core/json";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { startDovecot, type Dovecot } from "@fluxo/test/support/dovecot";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { SourceStage, type SourceHarness, type StagedSource } from "../testing/source-stage.ts";

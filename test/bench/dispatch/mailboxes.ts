@@ -3,7 +3,7 @@ import { createPool } from "@fluxo/prisma/database/pool";
 import { addCredential } from "@fluxo/prisma/testing/credentials";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault } from "@fluxo/runtime/secrets/vault";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../../support/tls-fixture.ts";
 import { ImapFlow } from "imapflow";
 import { startDovecot, type Dovecot } from "../../support/dovecot.ts";
 import type { Measured } from "../report.ts";

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { BenchRun } from "../bench-run.ts";
 import { formatTable, toRow, type Measured, type MeasuredRow } from "../report.ts";
 import { measureAdmission } from "./admission.ts";
 import { measureClaims } from "./claims.ts";
@@ -28,18 +29,8 @@ export const DISPATCH_SCENARIOS: readonly DispatchScenario[] = [
   { name: "mailboxes", title: "Looks at 500 mailboxes on Dovecot", run: (stage, rounds) => measureMailboxes(stage, rounds) },
 ];
 
-export interface DispatchBenchRun {
-  readonly scenarios: readonly DispatchScenario[];
-  readonly rounds: number;
-  /** Where the rows go as JSON. */
-  readonly jsonFile: string | undefined;
-  readonly print: (text: string) => void;
-  /** Told how everything is stopped, as soon as there is something to stop. */
-  readonly onStarted: (stop: () => Promise<void>) => void;
-}
-
 /** Runs the scenarios on stores of their own and prints their rows. @returns whether every goal was met */
-export async function runDispatchBench({ scenarios, rounds, jsonFile, print, onStarted }: DispatchBenchRun): Promise<boolean> {
+export async function runDispatchBench({ scenarios, rounds, jsonFile, print, onStarted }: BenchRun<DispatchScenario>): Promise<boolean> {
   const load = (): string => loadavg().map((value) => value.toFixed(1)).join(" ");
   print(`${availableParallelism()} cores of ${cpus()[0]?.model ?? "an unknown kind"}, load ${load()}, Node ${process.version}`);
   const dir = mkdtempSync(join(tmpdir(), "fluxo-bench-dispatch-"));

@@ -8,7 +8,7 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedDialer } from "@fluxo/runtime/dial/guarded-dialer";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
-import { TEST_CERTIFICATE } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE } from "@fluxo/test/support/tls-fixture";
 import { createVault } from "@fluxo/runtime/secrets/vault";
 import type { Dovecot } from "@fluxo/test/support/dovecot";
 import { ImapFlow } from "imapflow";

@@ -13,7 +13,7 @@ import { MemoryCredentials } from "../testing/memory-credentials.ts";
 import { MemoryFiles } from "../testing/memory-files.ts";
 import { NOW, nodeContext } from "../testing/node-context.ts";
 import { startSmtpServer, type TestSmtpServer } from "../testing/smtp-server.ts";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../testing/tls-fixture.ts";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { emailSend } from "./definition.ts";
 
 const CREDENTIAL = "0a4f1c9e-7a55-4a43-9c0e-3f5d7e1b2a14";

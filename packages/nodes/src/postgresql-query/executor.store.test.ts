@@ -11,7 +11,7 @@ import { nodeErrorOf } from "../testing/failures.ts";
 import { localDialer } from "../testing/local-dialer.ts";
 import { MemoryCredentials } from "../testing/memory-credentials.ts";
 import { nodeContext } from "../testing/node-context.ts";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../testing/tls-fixture.ts";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { postgresqlQuery } from "./definition.ts";
 
 const CREDENTIAL = "0a4f1c9e-7a55-4a43-9c0e-3f5d7e1b2a15";

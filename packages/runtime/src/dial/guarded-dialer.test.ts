@@ -4,7 +4,7 @@ import { createServer as createTlsServer, TLSSocket } from "node:tls";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { DialTarget } from "@fluxo/core/ports/dial";
 import { afterEach, describe, expect, test } from "vitest";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../testing/tls-fixture.ts";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { createGuardedDialer, type GuardedDialerOptions } from "./guarded-dialer.ts";
 
 const open: { readonly servers: Server[]; readonly sockets: Set<Socket> } = { servers: [], sockets: new Set() };

@@ -5,7 +5,7 @@ import { NodeError } from "@fluxo/core/errors/node-error";
 import type { HttpPort, HttpRequest, HttpResponse } from "@fluxo/core/ports/http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type CanaryServer, startCanary } from "../testing/canary-server.ts";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "../testing/tls-fixture.ts";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { createGuardedClient, type GuardedClientOptions } from "./guarded-client.ts";
 import type { Resolver } from "../dial/resolve-guarded.ts";
 

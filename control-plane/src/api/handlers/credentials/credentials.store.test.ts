@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { S3Server } from "@fluxo/nodes/testing/s3-server";
 import { startSmtpServer, type TestSmtpServer } from "@fluxo/nodes/testing/smtp-server";
 import { CLIENT, startTokenServer, type TokenServer } from "@fluxo/prisma/testing/token-server";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { startDovecot, type Dovecot } from "@fluxo/test/support/dovecot";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startHarness, type Harness, type TestAgency, type TestTenant } from "../../testing/harness.ts";

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/runtime/testing/tls-fixture";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "@fluxo/test/support/tls-fixture";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, type JWTPayload } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient, type ClientAnswer } from "../../testing/client.ts";
