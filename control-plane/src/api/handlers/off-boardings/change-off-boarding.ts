@@ -2,7 +2,7 @@ import type { Routes } from "@fluxo/contracts/http/routes";
 import { RequestError } from "@fluxo/core/errors/request-error";
 import type { ScopedDb } from "@fluxo/prisma/database/tenant-db";
 import { notePeriods } from "@fluxo/prisma/dispatch/arm";
-import { abortOffBoarding as abort, acknowledgeArchive, beginErasure, findOffBoarding, type OffBoardingRecord } from "@fluxo/prisma/off-boarding/off-boardings";
+import { abortOffBoarding as abort, acknowledgeArchive, beginErasure, findOffBoarding, type OffBoardingRecord, type OffBoardingStatus } from "@fluxo/prisma/off-boarding/off-boardings";
 import { applyPlan, lockActiveWorkflows } from "@fluxo/prisma/repositories/plans";
 import { findTenant } from "@fluxo/prisma/repositories/tenants";
 import type { Handler } from "../../http/handler.ts";
@@ -14,7 +14,7 @@ import { toOffBoardingSummary } from "./off-boarding-answer.ts";
 /** POST /v1/off-boardings/{offBoardingId}/acknowledgement */
 export const acknowledgeOffBoardingArchive: Handler<Routes["acknowledgeOffBoardingArchive"]> = async ({ access, params, body }, services) => {
   const record = await change(services, access.agencyId, params.offBoardingId, async (db, { id, archive, status }) => {
-    if (archive === null) throw tooEarly(status);
+    if (archive === null) throw notNow(status);
     if (archive.sha256 !== body.archiveSha256) throw invalid([{ path: "/body/archiveSha256", code: "mismatch", message: "is not the SHA-256 of the archive: download it again" }]);
     return status === "ACKNOWLEDGED" || (await acknowledgeArchive(db, access.agencyId, id, access.actor, services.clock.now()));
   });
@@ -26,7 +26,7 @@ export const eraseTenant: Handler<Routes["eraseTenant"]> = async ({ access, para
   const record = await change(services, access.agencyId, params.offBoardingId, async (db, { id, tenantId, status }) => {
     if (status === "ERASING" || status === "ERASED") return true;
     const tenant = await findTenant(db, tenantId);
-    if (tenant === undefined) throw tooEarly(status);
+    if (tenant === undefined) throw notNow(status);
     if (tenant.name !== body.tenantName) throw invalid([{ path: "/body/tenantName", code: "mismatch", message: "is not the name of the tenant" }]);
     return beginErasure(db, access.agencyId, id, access.actor, services.clock.now());
   });
@@ -47,7 +47,18 @@ export const abortOffBoarding: Handler<Routes["abortOffBoarding"]> = async ({ ac
   return { status: 200, body: toOffBoardingSummary(record) };
 };
 
-const tooEarly = (status: string): RequestError => new RequestError("STATE_CONFLICT", { detail: `The off-boarding is ${status}.` });
+/** What an off-boarding waits for, or why it waits for nothing any more. */
+const NEXT: Readonly<Record<OffBoardingStatus, string>> = {
+  STOPPING: "its archive is made once nothing runs any more",
+  EXPORTING: "its archive is being made",
+  READY: "its archive is to be acknowledged",
+  ACKNOWLEDGED: "its erasure is to be asked for",
+  ERASING: "nothing takes it back",
+  ERASED: "it is over",
+  ABORTED: "it was given up",
+};
+
+const notNow = (status: OffBoardingStatus): RequestError => new RequestError("STATE_CONFLICT", { detail: `The off-boarding is ${status}: ${NEXT[status]}.` });
 
 /** @param act whether it could be done, or was done before @throws RequestError NOT_FOUND, STATE_CONFLICT */
 function change({ tenantDb }: ApiServices, agencyId: string, id: string, act: (db: ScopedDb, record: OffBoardingRecord) => Promise<boolean>): Promise<OffBoardingRecord> {
@@ -56,7 +67,7 @@ function change({ tenantDb }: ApiServices, agencyId: string, id: string, act: (d
     if (before === undefined) throw notFound("off-boarding");
     const isDone = await act(db, before);
     const after = await findOffBoarding(db, agencyId, id);
-    if (!isDone || after === undefined) throw tooEarly(after?.status ?? before.status);
+    if (!isDone || after === undefined) throw notNow(after?.status ?? before.status);
     return after;
   });
 }
