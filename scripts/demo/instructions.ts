@@ -12,7 +12,7 @@ export function describeDemo(development: Development, demo: Demo): string {
   return `
 Fluxo runs.
 
-  Admin API   ${development.apiUrl}        (${development.apiUrl}/openapi.json)
+  Admin API   ${development.apiUrl}        (to read and try: ${development.apiUrl}/docs; as a document: /openapi.json)
   Ingress     ${development.ingressUrl}
   Inngest     ${development.inngestUrl}        (no page: it has no login, so its UI is off)
   Operator    ${demo.operatorKey ?? ""}        (creates and suspends agencies: /v1/agencies)
