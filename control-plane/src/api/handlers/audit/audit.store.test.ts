@@ -162,6 +162,7 @@ describe("the chain", () => {
     ["a changed entry", "UPDATE audit_entries SET actor_id = 'somebody' WHERE agency_id = $1 AND seq = 3", { seq: 3, fault: "CONTENT" }],
     ["a changed entry with its hash", "UPDATE audit_entries SET actor_id = 'somebody', content_hash = sha256('x') WHERE agency_id = $1 AND seq = 3", { seq: 3, fault: "HASH" }],
     ["a changed entry with all its hashes", "UPDATE audit_entries SET content_hash = sha256('x'), hash = fluxo_audit_link(previous_hash, seq, sha256('x')), erased_at = now() WHERE agency_id = $1 AND seq = 3", { seq: 4, fault: "LINK" }],
+    ["a changed last entry with all its hashes", "UPDATE audit_entries SET content_hash = sha256('x'), hash = fluxo_audit_link(previous_hash, seq, sha256('x')), erased_at = now() WHERE agency_id = $1 AND seq = 10", { seq: 10, fault: "HASH" }],
     ["a missing entry", "DELETE FROM audit_entries WHERE agency_id = $1 AND seq = 3", { seq: 3, fault: "MISSING" }],
     ["a missing end", "DELETE FROM audit_entries WHERE agency_id = $1 AND seq > 3", { seq: 4, fault: "MISSING" }],
   ])("tells %s by who can switch the guards off", async (_name, sql, broken) => {
