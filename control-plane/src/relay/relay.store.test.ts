@@ -312,7 +312,7 @@ describe("a relay at work", () => {
     await vi.waitFor(async () => expect(await outboxSize()).toBe(0), { timeout: PATIENCE_MS });
   });
 
-  test("looks at its beat for what a tenant with a backlog gathers, also after a single event", async () => {
+  test("looks at its beat for what a tenant with a backlog gathers, also after a single event, and no longer", async () => {
     const hook = await newHook();
     await accept(hook, 3);
     expect((await createRelay().tick()).sent).toBe(3);
@@ -326,6 +326,9 @@ describe("a relay at work", () => {
     await expect.poll(() => pauses.length, { timeout: PATIENCE_MS }).toBeGreaterThan(5);
     expect(receiver.events.at(-1)?.data).toMatchObject({ version: 1 });
     expect(pauses.slice(0, 5)).toEqual([25, 25, 25, 25, 25]);
+    const now = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => now() + 120_000);
+    await expect.poll(() => pauses.at(-1), { message: "it rests again when nothing can be left to gather", timeout: PATIENCE_MS }).toBeGreaterThan(25);
   });
 
   test("finishes its round when it is stopped", async () => {

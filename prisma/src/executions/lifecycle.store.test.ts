@@ -188,7 +188,16 @@ test("an end wakes as many of those that wait for a slot as there are slots free
   await owner.query("UPDATE executions e SET queued_at = now() - make_interval(secs => x.n) FROM unnest($1::uuid[]) WITH ORDINALITY AS x(id, n) WHERE e.id = x.id", [waiting]);
   const byAge = waiting.toReversed();
   for (const [index, id] of [first, ...byAge.slice(0, 2)].entries()) {
+    const client = await system.connect();
+    let notifications = 0;
+    client.on("notification", () => (notifications += 1));
+    await client.query("LISTEN fluxo_outbox");
     await settle(workflow, id, SUCCESS);
+    // What was told before this statement has come with its answer.
+    await client.query("SELECT 1");
+    client.release(true);
+    expect(notifications, "the relay is told").toBe(1);
+    expect((await owner.query("SELECT released_at, starved_at FROM executions WHERE id = $1", [byAge[index]])).rows, "what waits for the relay is not outstanding").toEqual([{ released_at: null, starved_at: null }]);
     expect(await relay()).toEqual([{ eventId: `${byAge[index]}:1`, deliverAt: null }]);
     expect((await claim(workflow, [byAge[index] ?? ""])).claimed).toHaveLength(1);
   }

@@ -71,6 +71,22 @@ async function sweepAll(): Promise<Partial<Record<SweepKind, number>>> {
   return Object.fromEntries(await sweep(system, STALE_MS, 100));
 }
 
+/** Counts what is told to relays from now on. */
+async function listen(): Promise<{ heard(): Promise<number> }> {
+  const client = await system.connect();
+  let count = 0;
+  client.on("notification", () => (count += 1));
+  await client.query("LISTEN fluxo_outbox");
+  return {
+    heard: async () => {
+      // What was told before this statement has come with its answer.
+      await client.query("SELECT 1");
+      client.release(true);
+      return count;
+    },
+  };
+}
+
 /** One execution that has stopped moving. */
 interface Case {
   readonly kind: SweepKind;
@@ -189,7 +205,10 @@ test.each(CASES)("$kind, $name: woken then and not before, once, and again when 
   const id = await arrange();
   expect(await sweepAll(), "not before").toEqual({});
   await due(id);
+  const notifications = await listen();
   expect(await sweepAll()).toEqual({ [kind]: 1 });
+  expect(await notifications.heard(), "the relay is told").toBe(1);
+  expect((await owner.query("SELECT released_at FROM executions WHERE id = $1", [id])).rows, "what waits for the relay is not outstanding").toEqual([{ released_at: null }]);
   await pass(id, STALE_MS / 1_000 + 1);
   expect(await sweepAll(), "its entry waits for the relay").toEqual({});
   expect(await release()).toEqual([`${id}:${wakes + 1}`]);
@@ -204,5 +223,7 @@ test("what has ended is left alone, however old it is", async () => {
   const [id = ""] = await start(workflow);
   await settle(workflow, id, { status: "SUCCESS", output: {} });
   await pass(id, 86_400);
+  const notifications = await listen();
   expect(await sweepAll()).toEqual({});
+  expect(await notifications.heard()).toBe(0);
 });
