@@ -8,6 +8,7 @@ import { createPool } from "../database/pool.ts";
 import { cancelExecution } from "../executions/cancel.ts";
 import { claimExecutions } from "../executions/claim.ts";
 import { recordNodes, type JournalRow } from "../executions/journal.ts";
+import { rerunExecution } from "../executions/rerun.ts";
 import { settleExecutions, type Settlement } from "../executions/settle.ts";
 import { createFileStore } from "../files/file-store.ts";
 import { uuidV7 } from "../ids.ts";
@@ -90,12 +91,12 @@ test("an execution and its nodes are metered with what they used, once however o
   const skipped = rowOf(tenantId, executionId, epoch, { nodeId: "other", status: "SKIPPED", attempt: 0, completedAt: null });
   await recordNodes(app, [done, skipped]);
   await recordNodes(app, [done, skipped]);
-  await recordNodes(app, [rowOf(tenantId, executionId, epoch, { nodeId: "third", usage: { model: "m", inputTokens: 1, outputTokens: 2, costMicros: null } })]);
+  for (const nodeId of ["third", "fourth"]) await recordNodes(app, [rowOf(tenantId, executionId, epoch, { nodeId, usage: { model: "m", inputTokens: 1, outputTokens: 2, costMicros: null } })]);
   const { rows } = await owner.query<{ usage: JournalUsage }>("SELECT usage FROM node_executions WHERE tenant_id = $1 AND node_id = 'call'", [tenantId]);
   expect(rows).toEqual([{ usage: { model: "m", inputTokens: 10, outputTokens: 4, costMicros: 7, egressBytes: 150 } }]);
   await settle(tenantId, executionId, epoch, { status: "SUCCESS", output: {} });
   await settle(tenantId, executionId, epoch, { status: "SUCCESS", output: {} });
-  const used = { ...NOTHING, executions: 1, nodes: 2, in: 11, out: 6, unpriced: 3, cost: 7, egress: 150 };
+  const used = { ...NOTHING, executions: 1, nodes: 3, in: 12, out: 8, unpriced: 6, cost: 7, egress: 150 };
   expect(await sumOf("usage_events", tenantId)).toEqual(used);
   await rollAll(1);
   expect([await sumOf("usage_hours", tenantId), await sumOf("usage_days", tenantId)]).toEqual([used, used]);
@@ -123,6 +124,21 @@ test("what never started and what was blocked is not metered; a cancel while wai
   expect(await sumOf("usage_events", tenantId)).toMatchObject({ executions: null });
   await cancelExecution(app, tenantId, first);
   expect(await sumOf("usage_events", tenantId)).toEqual({ ...NOTHING, executions: 1 });
+});
+
+test("what a rerun takes over from the journal that it goes on from is not metered again", async () => {
+  const { tenantId, ...workflow } = await seedWorkflow(owner, GRAPH);
+  const [executionId = ""] = await queueExecutions(app, { tenantId, ...workflow }, [{}]);
+  const epoch = await claimOne(tenantId, executionId);
+  await recordNodes(app, [rowOf(tenantId, executionId, epoch, { usage: { egressBytes: 100 } })]);
+  await settle(tenantId, executionId, epoch, { status: "FAILED", output: {}, error: { code: "INTERNAL", message: "failed", stack: null, nodeId: null } });
+  const newId = uuidV7.next();
+  const rerun = await rerunExecution(app, { tenantId, executionId, newId, payloadId: uuidV7.next(), from: "failedNode", version: "same", occurrenceKey: `rerun:${newId}`, fingerprint: "a" });
+  expect(rerun).toEqual({ outcome: "accepted", executionId: newId });
+  const { rows } = await owner.query("SELECT node_id AS id, is_seeded AS seeded FROM node_executions WHERE execution_id = $1", [newId]);
+  expect(rows).toEqual([{ id: "call", seeded: true }]);
+  await settle(tenantId, newId, await claimOne(tenantId, newId), { status: "SUCCESS", output: {} });
+  expect(await sumOf("usage_events", tenantId)).toEqual({ ...NOTHING, executions: 2, nodes: 1, egress: 100 });
 });
 
 test("files are metered when they are stored, once, and when they go", async () => {
@@ -289,14 +305,27 @@ test("the reconciliation finds what does not balance", async () => {
   const found = async (): Promise<string[]> =>
     (await system.query<{ measure: string }>("SELECT measure FROM fluxo_usage_differences(date_trunc('hour', now()) - interval '1 hour', now() + interval '1 hour') WHERE tenant_id = $1", [tenantId])).rows.map(({ measure }) => measure);
   expect(await found()).toEqual([]);
+  const summed = (table: string, column: string, measures: string[]): [string, string, string[]][] => {
+    const add = (sign: string): string => `UPDATE ${table} SET ${column} = ${column} ${sign} 1 WHERE tenant_id = $1 AND node_type = ''`;
+    return [[add("+"), add("-"), measures]];
+  };
   const breakings: [string, string, string[]][] = [
-    ["UPDATE usage_hours SET egress_bytes = egress_bytes + 1 WHERE tenant_id = $1 AND node_type <> ''", "UPDATE usage_hours SET egress_bytes = egress_bytes - 1 WHERE tenant_id = $1 AND node_type <> ''", ["rolledEgressBytes"]],
-    ["UPDATE usage_days SET executions = executions + 1 WHERE tenant_id = $1 AND node_type = ''", "UPDATE usage_days SET executions = executions - 1 WHERE tenant_id = $1 AND node_type = ''", ["daysExecutions"]],
+    ...summed("usage_hours", "executions", ["daysExecutions", "rolledExecutions"]),
+    ...summed("usage_hours", "node_executions", ["daysNodeExecutions", "rolledNodeExecutions"]),
+    ...summed("usage_hours", "ai_input_tokens", ["rolledAiTokens"]),
+    ...summed("usage_hours", "ai_output_tokens", ["rolledAiTokens"]),
+    ...summed("usage_hours", "ai_cost_micros", ["daysAiCostMicros", "rolledAiCostMicros"]),
+    ...summed("usage_hours", "egress_bytes", ["rolledEgressBytes"]),
+    ...summed("usage_hours", "storage_bytes", ["daysStorageBytes", "rolledStorageBytes"]),
+    ...summed("usage_days", "executions", ["daysExecutions"]),
+    ...summed("usage_days", "node_executions", ["daysNodeExecutions"]),
+    ...summed("usage_days", "ai_cost_micros", ["daysAiCostMicros"]),
+    ...summed("usage_days", "storage_bytes", ["daysStorageBytes", "storageBytes"]),
     ["UPDATE node_executions SET status = 'SKIPPED' WHERE tenant_id = $1", "UPDATE node_executions SET status = 'SUCCESS' WHERE tenant_id = $1", ["egressBytes", "nodeExecutions"]],
   ];
   for (const [breakIt, mendIt, measures] of breakings) {
     await owner.query(breakIt, [tenantId]);
-    expect(await found()).toEqual(measures);
+    expect(await found(), breakIt).toEqual(measures);
     await owner.query(mendIt, [tenantId]);
   }
 });
