@@ -147,12 +147,17 @@ test("a tenant is stopped, archived and erased, table by table, and its sibling 
   const tenant = await createFullTenant("Bakery");
   const sibling = await createFullTenant("Sibling");
   const siblingBefore = await rowsOf(sibling.id);
+  const paused = await tenant.client.post("/v1/bulk-operations", { kind: "cancel", name: "Later", executionIds: [tenant.runningId], pacePerMinute: 1 });
+  await tenant.client.post(`/v1/bulk-operations/${paused.text("id")}/pause`);
   const id = await begin(tenant);
   expect((await agency.client.get(`/v1/tenants/${tenant.id}`)).at("status")).toBe("OFFBOARDING");
 
   // What runs is asked to end; the archive waits for it.
   await workAll();
   expect(canceled).toContain(tenant.runningId);
+  expect((await tenant.client.get("/v1/bulk-operations?fields=name,status")).at("data")).toEqual([{ name: "Later", status: "ABORTED" }, { name: "Stop", status: "ABORTED" }]);
+  expect((await api.owner.query("SELECT status, error_code FROM dry_reruns WHERE tenant_id = $1", [tenant.id])).rows).toEqual([{ status: "FAILED", error_code: "TENANT_OFFBOARDING" }]);
+  expect((await sibling.client.get("/v1/bulk-operations?fields=status")).at("data")).toEqual([{ status: "RUNNING" }]);
   expect((await read(id)).at("status")).toBe("STOPPING");
   expect((await tenant.client.get(`/v1/executions?status=QUEUED`)).at("data")).toEqual([]);
   await settleCanceled(tenant);
