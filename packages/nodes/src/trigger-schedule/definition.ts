@@ -35,20 +35,24 @@ const intervalSchema = z
 
 const onceSchema = z.strictObject({ kind: z.literal("once"), at: z.iso.datetime({ offset: true }).describe("The instant.") }).describe("Once.");
 
-const paramsSchema = z.strictObject({
-  when: z.discriminatedUnion("kind", [cronSchema, intervalSchema, onceSchema]).describe("When it is due."),
-  startAt: z.iso.datetime({ offset: true }).optional().describe("Nothing is due before."),
-  endAt: z.iso.datetime({ offset: true }).optional().describe("Nothing is due after."),
-  graceSeconds: z.int().min(1).max(86_400).default(60).describe("What starts at most so much later still counts as on time."),
-  misfire: z.enum(["skip", "latest", "all"]).default("latest").describe("What was missed by more: start none of it, the latest, or all within `catchUpSeconds`."),
-  catchUpSeconds: z.int().min(1).max(31_622_400).default(86_400).describe("With `misfire: all`: what is older is left out."),
-  overlap: z
-    .enum(["skip", "bufferOne", "allow", "cancelPrevious"])
-    .default("skip")
-    .describe("While the execution before is not over: leave the instant out, keep one until then, start all the same, or cancel that execution first."),
-  jitterSeconds: z.int().min(0).max(3_600).default(0).describe("Spreads starts over so many seconds; a trigger's instant always has the same place in it."),
-  filter: triggerFilterSchema.optional(),
-});
+const paramsSchema = z
+  .strictObject({
+    when: z.discriminatedUnion("kind", [cronSchema, intervalSchema, onceSchema]).describe("When it is due."),
+    startAt: z.iso.datetime({ offset: true }).optional().describe("Nothing is due before."),
+    endAt: z.iso.datetime({ offset: true }).optional().describe("Nothing is due after."),
+    graceSeconds: z.int().min(1).max(86_400).default(60).describe("What starts at most so much later still counts as on time."),
+    misfire: z.enum(["skip", "latest", "all"]).default("latest").describe("What was missed by more: start none of it, the latest, or all within `catchUpSeconds`."),
+    catchUpSeconds: z.int().min(1).max(31_622_400).default(86_400).describe("With `misfire: all`: what is older is left out."),
+    overlap: z
+      .enum(["skip", "bufferOne", "allow", "cancelPrevious"])
+      .default("skip")
+      .describe("While the execution before is not over: leave the instant out, keep one until then, start all the same, or cancel that execution first."),
+    jitterSeconds: z.int().min(0).max(3_600).default(0).describe("Spreads starts over so many seconds; a trigger's instant always has the same place in it."),
+    filter: triggerFilterSchema.optional(),
+  })
+  .superRefine(({ startAt, endAt }, context) => {
+    if (startAt !== undefined && endAt !== undefined && Date.parse(startAt) > Date.parse(endAt)) context.addIssue({ code: "custom", path: ["endAt"], message: "must not be before startAt" });
+  });
 
 export type ScheduleTriggerParams = z.output<typeof paramsSchema>;
 /** The parameters as the trigger keeps them. */

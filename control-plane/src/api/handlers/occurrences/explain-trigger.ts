@@ -29,10 +29,11 @@ export const explainTrigger: Handler<Routes["explainTrigger"]> = async ({ access
   const { tenantId } = access;
   const now = clock.now();
   const to = toDate(query.to) ?? now;
-  const from = toDate(query.from) ?? new Date(to.getTime() - DAY_MS);
-  if (from.getTime() >= to.getTime()) throw invalid([{ path: "/query/from", code: "invalid_value", message: "must be before `to`" }]);
+  const given = toDate(query.from);
+  if (given !== undefined && given.getTime() >= to.getTime()) throw invalid([{ path: "/query/from", code: "invalid_value", message: "must be before `to`" }]);
   const body = await tenantDb.withTenant(tenantId, async (db): Promise<Explanation> => {
     const trigger = await requireTrigger(db, tenantId, params.triggerId);
+    const from = given ?? dayBefore(to, trigger);
     const { entries, nextFrom } = await findEntries(db, tenantId, trigger, { from, to }, now);
     const periods = await findPeriods(db, tenantId, trigger.id, from, to);
     return {
@@ -48,6 +49,12 @@ export const explainTrigger: Handler<Routes["explainTrigger"]> = async ({ access
   });
   return { status: 200, body };
 };
+
+/** The day before an instant, but nothing of the time before there was a trigger, which many instants of a schedule may fill. */
+function dayBefore(to: Date, { createdAt }: Pick<WatchedTriggerRecord, "createdAt">): Date {
+  const dayMs = to.getTime() - DAY_MS;
+  return new Date(createdAt.getTime() < to.getTime() ? Math.max(dayMs, createdAt.getTime()) : dayMs);
+}
 
 /** Occurrences, and of a schedule the instants without one. What follows the shorter of two cut lists is left to the next request. */
 async function findEntries(db: ScopedDb, tenantId: string, trigger: WatchedTriggerRecord, range: Range, now: Date): Promise<{ readonly entries: Entry[]; readonly nextFrom: Date | undefined }> {

@@ -158,6 +158,15 @@ describe("explain", () => {
     expect([answer.at("nextFrom"), answer.at("polls")]).toEqual([null, null]);
   });
 
+  test("unless a range is asked for, it is the last day, and nothing of the time before there was a trigger", async () => {
+    const source = await publish({ when: { kind: "interval", everySeconds: 1 } });
+    const createdAt = (await tenant.client.get(source.path)).text("createdAt");
+    expect((await tenant.client.get(`${source.path}/explain`)).at("from")).toBe(createdAt);
+    const before = new Date(Date.parse(createdAt) - 1_000);
+    const earlier = await tenant.client.get(`${source.path}/explain?to=${before.toISOString()}`);
+    expect([earlier.at("from"), reasons(earlier)[0]]).toEqual([plus(before, -1_440).toISOString(), "BEFORE_ARMED"]);
+  });
+
   test("switching workflow, trigger and pause is remembered, once each", async () => {
     const source = await publish(EVERY_MINUTE);
     const workflow = `/v1/workflows/${source.workflowId}`;
@@ -291,8 +300,10 @@ describe("operations of a schedule", () => {
     expect(new Set(all.filter(({ status }) => status !== 202).map((answer) => answer.at("code")))).toEqual(new Set(["STATE_CONFLICT"]));
     await sql("UPDATE backfills SET status = 'ABORTED', abort_reason = 'REQUESTED', completed_at = clock_timestamp() WHERE status = 'RUNNING'");
   });
+});
 
-  test("previews saved and unsaved schedules across a change of the clock", async () => {
+describe("a preview", () => {
+  test("of saved and unsaved schedules goes across a change of the clock", async () => {
     const when = { kind: "cron", expression: "30 2 * * *", timeZone: "Europe/Berlin" };
     const source = await publish({ when });
     const after = "2026-03-28T12:00:00Z";
@@ -305,5 +316,13 @@ describe("operations of a schedule", () => {
     expect(unsaved.body).toEqual(saved.body);
     const wrong = await tenant.client.post("/v1/schedules/preview", { params: { when: { ...when, timeZone: "Mars/Olympus" } } });
     expect([wrong.status, wrong.at("issues", 0, "path")]).toEqual([400, "/body/params/when/timeZone"]);
+  });
+
+  test("of a schedule that ends before it starts is refused", async () => {
+    const when = { kind: "interval", everySeconds: 60 };
+    const turned = await tenant.client.post("/v1/schedules/preview", { params: { when, startAt: "2027-01-01T00:00:00+01:00", endAt: "2026-12-31T22:59:59Z" } });
+    expect([turned.status, turned.at("issues", 0, "path")]).toEqual([400, "/body/params/endAt"]);
+    const moment = await tenant.client.post("/v1/schedules/preview", { params: { when, startAt: "2027-01-01T00:00:00+01:00", endAt: "2026-12-31T23:00:00Z" } });
+    expect(moment.status).toBe(200);
   });
 });
