@@ -21,8 +21,11 @@ async function watch(parts: typeof options = {}): Promise<{ staged: StagedSource
 }
 
 async function messageIds({ triggerId }: StagedSource): Promise<unknown[]> {
-  const { rows } = await stage.owner.query("SELECT input ->> 'messageId' AS id FROM executions WHERE trigger_id = $1 ORDER BY id", [triggerId]);
-  return rows.map(({ id }) => id);
+  const { rows } = await stage.owner.query(
+    "SELECT coalesce(e.input, p.body) ->> 'messageId' AS message_id FROM executions e LEFT JOIN payloads p ON p.tenant_id = e.tenant_id AND p.id = e.input_ref WHERE e.trigger_id = $1 ORDER BY e.id",
+    [triggerId],
+  );
+  return rows.map(({ message_id }) => message_id);
 }
 
 async function details({ triggerId }: StagedSource): Promise<unknown[]> {
@@ -40,13 +43,32 @@ test("history that Gmail has forgotten: a bounded full sync finds what came mean
   account.server.forgetHistory();
   account.server.add({ raw: mailText({ id: "after" }) });
   expect(await stage.lookUntil(staged, 63)).toEqual({ executions: 62, parked: 0, occurrences: 63 });
-  expect(await messageIds(staged)).not.toContain("<old@example.com>");
+  // The oldest first.
+  expect(await messageIds(staged)).toEqual(["known", ...Array.from({ length: 60 }, (_, number) => `missed-${number}`), "after"].map((id) => `<${id}@example.com>`));
   expect(await details(staged)).toEqual([{ reason: "FILTERED", detail: expect.stringContaining("forgotten its history") }]);
   await stage.lookUntil(staged, 63);
   account.server.add({ raw: mailText({ id: "later" }) });
   await stage.look(staged);
   expect(await stage.lookUntil(staged, 64)).toMatchObject({ executions: 63 });
   expect((await stage.state(staged))["cursor"]).not.toHaveProperty("resync");
+  // Where the history goes on is known again: nobody lists the account once more.
+  expect(account.server.requests.filter((request) => request.includes("/messages?"))).toHaveLength(1);
+});
+
+test("mails of more than 8 MiB come in several looks, none lost and none twice", async () => {
+  const { staged, account } = await watch();
+  for (const id of ["a", "b", "c"]) account.server.add({ raw: mailText({ id, body: "x\r\n".repeat(1_700_000) }) });
+  account.server.add({ raw: mailText({ id: "small" }) });
+  expect([await stage.look(staged), await stage.look(staged)]).toMatchObject([{ accepted: 2 }, { accepted: 2 }]);
+  expect(await messageIds(staged)).toEqual(["<a@example.com>", "<b@example.com>", "<c@example.com>", "<small@example.com>"]);
+});
+
+test("a mail that is brought into the account with a date of before the baseline is no news", async () => {
+  const { staged, account } = await watch();
+  account.server.add({ raw: mailText({ id: "imported" }), receivedAt: new Date(Date.now() - 60_000) });
+  account.server.add({ raw: mailText({ id: "fresh" }) });
+  expect(await stage.lookUntil(staged, 1)).toMatchObject({ executions: 1, occurrences: 1 });
+  expect(await messageIds(staged)).toEqual(["<fresh@example.com>"]);
 });
 
 test("only mails with all labels count; drafts do not; what does not match the query is filtered; what was deleted is nobody's", async () => {
@@ -78,11 +100,11 @@ test("a token that ends early is renewed within the look; a grant that was revok
   expect(account.server.requests).toHaveLength(before);
 });
 
-test("a limit of Gmail makes the trigger wait, and costs no mail", async () => {
+test.each([429, 403] as const)("a limit of Gmail (%i) makes the trigger wait, and costs no mail", async (status) => {
   const { staged, account } = await watch();
   account.server.add({ raw: mailText({ id: "a" }) });
   const { cursor } = await stage.state(staged);
-  account.server.limit(1);
+  account.server.limit(1, status);
   await stage.look(staged);
   expect(await stage.state(staged)).toMatchObject({ cursor, is_due: false, error_code: "PROVIDER_RATE_LIMITED" });
   expect(await stage.lookUntil(staged, 1)).toMatchObject({ executions: 1 });

@@ -102,6 +102,37 @@ test("the server numbers the mailbox anew: what was recorded or belongs to the b
   expect((await stage.state(staged))["cursor"]).not.toMatchObject({ uidValidity: (before as JsonObject)["uidValidity"] });
 });
 
+test("a mailbox that was restored elsewhere: what was sent before starts nothing though its server got it just now, nor does what it says to have got before", async () => {
+  options = { source: { mailbox: "Work" } };
+  const staged = await stage.stage();
+  const [known, longAgo] = [mailText({ id: "known" }), new Date(Date.now() - 10 * 86_400_000)];
+  const append = (mail: string, receivedAt?: Date): Promise<void> => box.use(async (client) => void (await client.append("Work", mail, [], receivedAt)));
+  await box.use((client) => client.mailboxCreate("Work"));
+  await stage.look(staged);
+  await append(known);
+  await stage.lookUntil(staged, 1);
+  await box.use(async (client) => {
+    await client.mailboxDelete("Work");
+    await client.mailboxCreate("Work");
+  });
+  await append(mailText({ id: "sent long ago", date: longAgo }));
+  for (const mail of [known, mailText({ id: "new" })]) await append(mail);
+  await append(mailText({ id: "got long ago" }), longAgo);
+  expect(await stage.lookUntil(staged, 4)).toMatchObject({ executions: 2 });
+  await append(mailText({ id: "after" }));
+  expect(await stage.lookUntil(staged, 5)).toMatchObject({ executions: 3 });
+  expect((await inputs(staged)).map(({ messageId }) => messageId)).toEqual(["<known@example.com>", "<new@example.com>", "<after@example.com>"]);
+  expect(await rows("SELECT detail FROM occurrences WHERE trigger_id = $1 AND reason = 'FILTERED' AND occurrence_key LIKE 'mail:%'", staged)).toEqual([{ detail: expect.stringContaining("It was sent before") }]);
+});
+
+test("mails of more than 8 MiB come in several looks, none lost and none twice", async () => {
+  const { staged, box } = await watch();
+  for (const id of ["a", "b"]) await box.append(mailText({ id, body: "x\r\n".repeat(1_700_000) }));
+  await box.append(mailText({ id: "small" }));
+  expect([await stage.look(staged), await stage.look(staged)]).toMatchObject([{ accepted: 1 }, { accepted: 2 }]);
+  expect((await inputs(staged)).map(({ messageId }) => messageId)).toEqual(["<a@example.com>", "<b@example.com>", "<small@example.com>"]);
+});
+
 test("one mail that is delivered twice starts once; mails of a careless sender with one id start each", async () => {
   const { staged, box } = await watch();
   const [mail, other] = [mailText({ id: "same" }), mailText({ id: "same", subject: "Another" })];

@@ -27,8 +27,8 @@ export interface GmailServer {
   expireTokens(): void;
   /** Tokens are refused as soon as they are given out: the grant was revoked. */
   revokeGrant(): void;
-  /** The next requests are answered with 429. */
-  limit(requests: number): void;
+  /** The next requests are answered with 429, or with 403, which Gmail says for limits too. */
+  limit(requests: number, status?: 403 | 429): void;
   stop(): Promise<void>;
 }
 
@@ -170,13 +170,14 @@ export async function startGmailServer(): Promise<GmailServer> {
   const tokens = new Tokens();
   const requests: string[] = [];
   let limited = 0;
+  let limitStatus = 429;
   const route = (request: IncomingMessage): Answer => {
     const url = new URL(request.url ?? "/", "http://gmail");
     requests.push(`${url.pathname}${url.search}`);
     if (!tokens.accepts(request.headers.authorization)) return { ...failure(401, "Request had invalid authentication credentials.", "authError"), headers: { "www-authenticate": 'Bearer error="invalid_token"' } };
     if (limited > 0) {
       limited -= 1;
-      return failure(429, "Too many concurrent requests for user.", "rateLimitExceeded");
+      return failure(limitStatus, "Too many concurrent requests for user.", "rateLimitExceeded");
     }
     const [path, id] = /^\/gmail\/v1\/users\/me\/(profile|history|messages)(?:\/([^/]+))?$/.exec(url.pathname)?.slice(1) ?? [];
     if (request.method !== "GET" || path === undefined) return NOT_FOUND;
@@ -206,8 +207,9 @@ export async function startGmailServer(): Promise<GmailServer> {
       tokens.isRevoked = true;
       tokens.expire();
     },
-    limit: (count) => {
+    limit: (count, status = 429) => {
       limited = count;
+      limitStatus = status;
     },
     stop: () =>
       new Promise((resolve) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createPool } from "../database/pool.ts";
 import { uuidV7 } from "../ids.ts";
 import { addSource, addWorkflow, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
-import { claimTriggers, extendTriggerLeases, untilNextTrigger, type ClaimedTrigger } from "./claim.ts";
+import { adoptTrigger, claimTriggers, extendTriggerLeases, untilNextTrigger, type ClaimedTrigger } from "./claim.ts";
 import { commitDispatch, type DispatchOutcome } from "./commit.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
@@ -195,6 +195,75 @@ test("failures are counted in a row; a success ends the row", async () => {
     expect(await stateOf(triggerId)).toMatchObject({ failures: expected, error_code: "CONNECTION_FAILED", connected_at: null });
   }
   expect(await claim(kind)).toMatchObject([{ failures: 2 }]);
+});
+
+test("the clocks tell what came last, the usual interval is learned, and a failure moves none of them but its own", async () => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const past = async (column: string, seconds: number): Promise<unknown> => owner.query(`UPDATE trigger_states SET ${column} = clock_timestamp() - make_interval(secs => $2) WHERE trigger_id = $1`, [triggerId, seconds]);
+  const age = async (): Promise<Record<string, number | null>> => {
+    const columns = ["connected_at", "checked_at", "item_seen_at", "execution_at", "failed_at"];
+    const { rows } = await owner.query(`SELECT ${columns.map((column) => `round(extract(epoch FROM clock_timestamp() - ${column}) / 100)::int AS ${column}`).join(", ")}, round(interval_ms / 1000)::int AS interval, silent_since, failures, cursor FROM trigger_states WHERE trigger_id = $1`, [triggerId]);
+    return rows[0];
+  };
+  const commit = async (parts: Partial<DispatchOutcome>): Promise<Record<string, number | null>> => {
+    await owner.query("UPDATE trigger_states SET claimable_at = clock_timestamp() - interval '1 second', next_due_at = clock_timestamp() - interval '1 second', lease_owner = NULL, lease_until = NULL WHERE trigger_id = $1", [triggerId]);
+    await commitDispatch(app, "a", [outcome(await claimOne(kind), parts)], uuidV7);
+    return age();
+  };
+  const clocks = ["connected_at", "checked_at", "item_seen_at", "execution_at"];
+  expect(await commit({ cursor: 1, items: [item("1")] })).toMatchObject({ ...Object.fromEntries(clocks.map((clock) => [clock, 0])), failed_at: null, interval: null });
+  for (const clock of clocks) await past(clock, 1_000);
+  await past("silent_since", 500);
+  // What is filtered is something new, but no execution.
+  const mark = { key: "2", occurredAt: new Date(), reason: "FILTERED", detail: "by rule" } as const;
+  expect(await commit({ cursor: 2, marks: [mark] })).toMatchObject({ connected_at: 0, checked_at: 0, item_seen_at: 0, execution_at: 10, interval: 1_000, silent_since: null });
+  await past("item_seen_at", 2_000);
+  expect(await commit({ items: [item("3")] })).toMatchObject({ item_seen_at: 0, execution_at: 0, interval: 1_200 });
+  for (const clock of clocks) await past(clock, 1_000);
+  expect(await commit({})).toMatchObject({ connected_at: 0, item_seen_at: 10, execution_at: 10, interval: 1_200, cursor: 2 });
+  for (const clock of clocks) await past(clock, 1_000);
+  expect(await commit({ isConnected: false, error: { code: "CONNECTION_FAILED", message: "away" } })).toMatchObject({ connected_at: 10, checked_at: 0, item_seen_at: 10, failed_at: 0, failures: 1, cursor: 2 });
+  await past("failed_at", 1_000);
+  expect(await commit({})).toMatchObject({ connected_at: 0, failed_at: 10, failures: 0 });
+});
+
+test("a trigger whose row somebody has locked holds up no claim of the others", async () => {
+  const kind = newKind();
+  const [locked, free] = [await source(kind), await source(kind)];
+  const client = await owner.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query("SELECT 1 FROM trigger_states WHERE trigger_id = $1 FOR UPDATE", [locked.triggerId]);
+    expect((await claim(kind)).map(({ triggerId }) => triggerId)).toEqual([free.triggerId]);
+  } finally {
+    await client.query("ROLLBACK");
+    client.release();
+  }
+});
+
+test("a job takes its trigger over from the queue that holds it, once, and from nobody else", async () => {
+  const kind = newKind();
+  const { workflow, triggerId } = await source(kind);
+  const adopt = (from: string): Promise<ClaimedTrigger | undefined> => adoptTrigger(system, { tenantId: workflow.tenantId, triggerId, from, owner: "worker", leaseMs: 60_000 });
+  await claimOne(kind, "queue");
+  expect(await adopt("another queue")).toBeUndefined();
+  expect(await adopt("queue")).toMatchObject({ triggerId, epoch: 2 });
+  expect(await adopt("queue")).toBeUndefined();
+  await owner.query("UPDATE trigger_states SET lease_owner = 'queue', lease_until = clock_timestamp() - interval '1 second' WHERE trigger_id = $1", [triggerId]);
+  expect(await adopt("queue")).toBeUndefined();
+});
+
+test.each([
+  ["a trigger left out of the published version", "UPDATE triggers SET is_enabled = false WHERE id = $1"],
+  ["a suspended tenant", "UPDATE tenants SET status = 'SUSPENDED' WHERE id = (SELECT tenant_id FROM triggers WHERE id = $1)"],
+])("the lease of %s is not kept", async (_, off) => {
+  const kind = newKind();
+  const { triggerId } = await source(kind);
+  const held = await claimOne(kind);
+  expect(await extendTriggerLeases(system, "a", [held], 60_000)).toEqual(new Set([triggerId]));
+  await owner.query(off, [triggerId]);
+  expect(await extendTriggerLeases(system, "a", [held], 60_000)).toEqual(new Set());
 });
 
 test("a lease that is held on to keeps others out, and moves the cursor", async () => {

@@ -67,11 +67,14 @@ test("one statement writes for many tenants what the general commit writes tenan
   expect(bySchedules).toEqual(await written());
 });
 
-test("no instant: the position moves, and nothing starts", async () => {
+test("no instant: the position moves, nothing starts, the last execution stays known, and a failure is over", async () => {
   const [held] = await claimed(1);
   if (held === undefined) throw new Error("Nothing was claimed.");
+  const last = uuidV7.next();
+  await owner.query("UPDATE trigger_states SET last_execution_id = $2, failures = 3, error_code = 'INTERNAL' WHERE trigger_id = $1", [held.triggerId, last]);
   expect(await commitSchedules(system, "a", [due(held, { items: [], nextDueAt: null })], uuidV7)).toBe(true);
-  expect(await written()).toMatchObject([{ cursor: { lastAt: AT.toISOString() }, next_due_at: null, claimable_at: null, seen: false, executed: false, occurrence_key: null }]);
+  expect(await written()).toMatchObject([{ cursor: { lastAt: AT.toISOString() }, next_due_at: null, claimable_at: null, seen: false, executed: false, occurrence_key: null, failures: 0, error_code: null }]);
+  expect((await owner.query("SELECT last_execution_id FROM trigger_states WHERE trigger_id = $1", [held.triggerId])).rows).toEqual([{ last_execution_id: last }]);
 });
 
 test("a lost lease, a known instant or a trigger that is off undoes the whole batch, and the general commit writes the others", async () => {
@@ -80,6 +83,7 @@ test("a lost lease, a known instant or a trigger that is off undoes the whole ba
     ended: ({ triggerId }) => owner.query("UPDATE trigger_states SET lease_until = clock_timestamp() - interval '1 ms' WHERE trigger_id = $1", [triggerId]),
     known: (held) => owner.query("INSERT INTO occurrences (tenant_id, trigger_id, occurrence_key, reason, occurred_at) VALUES ($1, $2, $3, 'MISFIRE_SKIPPED', $4)", [held.tenantId, held.triggerId, AT.toISOString(), AT]),
     leaving: ({ tenantId }) => owner.query("UPDATE tenants SET status = 'OFFBOARDING' WHERE id = $1", [tenantId]),
+    archived: ({ workflowId }) => owner.query("UPDATE workflows SET is_active = false, archived_at = clock_timestamp() WHERE id = $1", [workflowId]),
     off: ({ triggerId }) => owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [triggerId]),
   };
   for (const [name, make] of Object.entries(spoil)) {
