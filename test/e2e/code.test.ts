@@ -10,13 +10,15 @@ beforeAll(async () => {
 });
 afterAll(() => client.close());
 
-const code = (source: string, timeoutMs = 10_000) => ({ id: "code", type: "code", params: { source, input: "{{ trigger }}", timeoutMs } });
+/** The most that it may: a busy machine takes its time. */
+const TIMEOUT_MS = 30_000;
+const code = (source: string, timeoutMs = TIMEOUT_MS) => ({ id: "code", type: "code", params: { source, input: "{{ trigger }}", timeoutMs } });
 
 test("code and expressions run on the data of an execution, and reach nothing else", async () => {
   const graph = chain(
     MANUAL,
     code("console.log(typeof process, typeof require, typeof fetch); return input.items.map((item) => ({ ...item, total: item.price * item.count }));"),
-    { id: "shaped", type: "transform", params: { expression: "{ 'sum': $sum($.total), 'names': $.name }", input: "{{ code.result }}" } },
+    { id: "shaped", type: "transform", params: { expression: "{ 'sum': $sum($.total), 'names': $.name }", input: "{{ code.result }}", timeoutMs: TIMEOUT_MS } },
   );
   const executionId = await tenant.run(graph, { items: [{ name: "a", price: 2, count: 3 }, { name: "b", price: 1, count: 1 }] });
   const { output } = await tenant.waitForStatus(executionId, "SUCCESS");

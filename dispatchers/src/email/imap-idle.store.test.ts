@@ -135,7 +135,7 @@ test("a connection that died without a word is found out by the look after the q
   gate.freeze();
   await box.append(mailText({ id: "while it is dead" }));
   await expect.poll(() => lease(staged), SOON).toMatchObject({ lease_owner: null, failures: 1, error_code: "NODE_TIMEOUT" });
-  expect(gate.open()).toBe(0);
+  await expect.poll(gate.open, SOON).toBe(0);
   gate.thaw();
   expect(await watcher(staged, "b").hold(await stage.claim(staged, "b"))).toBe(true);
   await starts(staged, 1);
@@ -146,7 +146,7 @@ test("a server that says goodbye is called again soon, without an error; what ca
   const { staged, box } = await watched();
   await dovecot.stop();
   await expect.poll(() => lease(staged), SOON).toMatchObject({ lease_owner: null, failures: 0, error_code: null, is_soon: true });
-  expect(gate.open()).toBe(0);
+  await expect.poll(gate.open, SOON).toBe(0);
   await dovecot.start();
   await box.append(mailText({ id: "meanwhile" }));
   await watcher(staged, "b").hold(await stage.claim(staged, "b"));
@@ -184,14 +184,14 @@ test("a pause ends the connection within the lease; so does a workflow that is s
     const { staged } = await watched();
     await stage.owner.query(off, [staged.triggerId]);
     await expect.poll(gate.open, SOON).toBe(0);
-    expect(await lease(staged)).toMatchObject({ lease_owner: null });
+    await expect.poll(() => lease(staged), SOON).toMatchObject({ lease_owner: null });
   }
 });
 
 test("a login that is refused is told, and no connection stays; a server that is away is told too", async () => {
   const refused = await watched({ credential: { port: gate.port, password: "wrong" } });
   expect(await lease(refused.staged)).toMatchObject({ lease_owner: null, failures: 1, error_code: "CREDENTIAL_REJECTED" });
-  expect(gate.open()).toBe(0);
+  await expect.poll(gate.open, SOON).toBe(0);
   await dovecot.stop();
   const away = await watched();
   expect(await lease(away.staged)).toMatchObject({ lease_owner: null, failures: 1, error_code: "CONNECTION_FAILED" });
@@ -217,7 +217,7 @@ test("a server without IDLE is looked at once over the connection, and polled fr
   try {
     const { staged, held } = await watched({ credential: { port: other.port } });
     await expect.poll(() => lease(staged), SOON).toMatchObject({ lease_owner: null, error_code: null });
-    expect(other.open()).toBe(0);
+    await expect.poll(other.open, SOON).toBe(0);
     expect(await held.hold(await stage.claim(staged, "a"))).toBe(false);
   } finally {
     await other.stop();
