@@ -171,7 +171,7 @@ describe("the connection", () => {
     const seen: DialTarget[] = [];
     await run({}, contextFor(server.port, { security, port, ca: TEST_CERTIFICATE, ...login }, {}, seen));
     expect(server.messages).toMatchObject([{ isSecure: true, user: "user" }]);
-    expect(seen).toMatchObject([{ protocol: "smtp", host: "secure.test", port, tls: security === "tls", timeoutMs: 5_000 }]);
+    expect(seen).toMatchObject([{ protocol: "smtp", host: "secure.test", port, tls: security === "tls", timeoutMs: 60_000 }]);
   });
 
   test.each<[string, Partial<SmtpFields>, SMTPServerOptions]>([

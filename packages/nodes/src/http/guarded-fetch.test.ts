@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { Provider } from "../testing/provider.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 
-const LIMITS = { timeoutMs: 5_000, maxResponseBytes: 1_000 };
+const LIMITS = { timeoutMs: 60_000, maxResponseBytes: 1_000 };
 
 let provider: Provider;
 beforeAll(async () => {

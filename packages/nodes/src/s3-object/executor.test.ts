@@ -103,7 +103,7 @@ describe("requests", () => {
     };
     provider.reply = { status: 200, headers: { etag: '"1"' } };
     await run({ operation: "put", key: "a", content: "x" }, { http });
-    expect(seen).toMatchObject([{ method: "PUT", body: Buffer.from("x"), maxRedirects: 0, timeoutMs: 5_000 }]);
+    expect(seen).toMatchObject([{ method: "PUT", body: Buffer.from("x"), maxRedirects: 0, timeoutMs: 60_000 }]);
     expect(provider.requests[0]?.headers["authorization"]).toMatch(/^AWS4-HMAC-SHA256 Credential=S3RVER\//);
     expect(provider.requests[0]?.headers).not.toHaveProperty("expect");
   });

@@ -6,7 +6,7 @@ import { S3Server } from "../testing/s3-server.ts";
 import { tryKey } from "./try-key.ts";
 
 const { clock, signal } = nodeContext();
-const limits = { timeoutMs: 5_000, maxResponseBytes: 1_048_576, signal };
+const limits = { timeoutMs: 60_000, maxResponseBytes: 1_048_576, signal };
 
 let server: S3Server;
 let provider: Provider;

@@ -43,7 +43,7 @@ export function nodeContext(parts: Partial<NodeContext> = {}): NodeContext {
     inputs: [],
     trigger: {},
     signal: new AbortController().signal,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     clock: fixedClock,
     http: closedHttp,
     ...closedPorts,
