@@ -13,7 +13,7 @@ export function createPool(options: Partial<SandboxPoolOptions> = {}): SandboxPo
 
 /** JavaScript with time enough on a busy machine; the parts that a test cares about replaced. */
 export function jobOf(source: string, parts: Partial<SandboxJob> = {}): SandboxJob {
-  return { tenantId: "tenant-1", language: "javascript", source, input: null, timeoutMs: 10_000, memoryBytesMax: 64 * 1024 * 1024, outputBytesMax: 1024 * 1024, ...parts };
+  return { tenantId: "tenant-1", language: "javascript", source, input: null, timeoutMs: 60_000, memoryBytesMax: 64 * 1024 * 1024, outputBytesMax: 1024 * 1024, ...parts };
 }
 
 /** How a job ended: its output, or the code of its error. @throws what is no NodeError */
