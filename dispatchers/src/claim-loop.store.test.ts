@@ -1,29 +1,14 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
 import { addSource, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ClaimLoop } from "./claim-loop.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const logger = createLogger({ service: "test", level: "silent" });
-let database: TestDatabase;
-let owner: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), system.end()]);
-  await database.drop();
-});
+const { owner, system } = await useTestDatabase();
 
 async function sources(kind: string, count: number): Promise<void> {
   const workflow = await seedWorkflow(owner, GRAPH);

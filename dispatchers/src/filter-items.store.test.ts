@@ -1,35 +1,18 @@
 import { claimTriggers } from "@fluxo/prisma/dispatch/claim";
 import type { SeenItem } from "@fluxo/prisma/dispatch/commit";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { addSource, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { PollRunner } from "./polling/poll-runner.ts";
 import type { PolledSource } from "./polling/source.ts";
 import { dispatchSchedules } from "./schedule/dispatch-schedules.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const logger = createLogger({ service: "test", level: "silent" });
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase();
 
 async function rows(sql: string, triggerId: string): Promise<Record<string, unknown>[]> {
   return (await owner.query(sql, [triggerId])).rows;

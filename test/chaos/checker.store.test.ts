@@ -1,4 +1,3 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import { claimExecutions, type ClaimedExecution } from "@fluxo/prisma/executions/claim";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { recordNodes } from "@fluxo/prisma/executions/journal";
@@ -6,9 +5,8 @@ import { settleExecutions } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { claimOutbox, markSent } from "@fluxo/prisma/relay/outbox";
 import { addWorkflow, occurrenceOf, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
+import { beforeAll, expect, test } from "vitest";
 import { chain, MANUAL, post, set } from "../support/graphs.ts";
 import { installAudit } from "./audit.ts";
 import { check, type Verdict } from "./checker.ts";
@@ -18,22 +16,10 @@ import { shapeOf, type Delivered, type Target } from "./workload.ts";
 const GRAPH = chain(MANUAL, post("act", "http://provider/act/0"), set("done"));
 const NODES = [["start", "trigger.manual"], ["act", "http.request"], ["done", "set"]] as const;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { database, owner, app, system } = await useTestDatabase();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 2, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
   await installAudit(database.ownerUrl);
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 /** A fault's deliveries, as its sender and the provider saw them, beside what the database has of them. */

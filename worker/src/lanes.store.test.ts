@@ -1,4 +1,6 @@
 import { addPlan, queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { countQueries } from "@fluxo/prisma/testing/statements";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
@@ -10,27 +12,22 @@ import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EngineStoppingError } from "./execution/engine.ts";
 import { LeaseKeeper } from "./execution/lease-keeper.ts";
-import { createEngine, createTestPools, type TestPools } from "./execution/testing/pod.ts";
+import { createEngine } from "./execution/testing/pod.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
 import { createNodePorts } from "./node-ports/node-ports.ts";
 
 const LEASE_MS = 600_000;
 const logger = createLogger({ service: "test", level: "fatal" });
 
-let pools: TestPools;
+const pools = await useTestDatabase();
 let sink: Sink;
-let statements = 0;
+const asked = countQueries(pools.app);
 
 beforeAll(async () => {
-  [pools, sink] = await Promise.all([createTestPools(), startSink()]);
-  const query = pools.app.query.bind(pools.app) as (...args: unknown[]) => unknown;
-  Object.assign(pools.app, { query: (...args: unknown[]) => { statements += 1; return query(...args); } });
+  sink = await startSink();
 });
 
-afterAll(async () => {
-  await pools[Symbol.asyncDispose]();
-  await sink.stop();
-});
+afterAll(() => sink.stop());
 
 /** The lanes of a pod of its own, with how it stops. */
 function createPod(owner: string): { readonly lanes: Lanes; readonly lifecycle: Lifecycle } {
@@ -55,9 +52,9 @@ test("the event of an execution that the fast lane has run to its end costs no s
   const { lanes, lifecycle } = createPod("pod");
   const { tenantId, id } = await queue("/echo/lanes");
   expect(await lanes.fast.claimAndRun(tenantId, [id])).toMatchObject({ claimed: 1 });
-  statements = 0;
+  asked.count = 0;
   expect(await lanes.events.claimAndRun(tenantId, [id, id])).toEqual({ claimed: 0, blocked: 0, parked: 0, skipped: 1, starved: 0 });
-  expect(statements).toBe(0);
+  expect(asked.count).toBe(0);
   await lifecycle.stop("test");
 });
 
@@ -71,7 +68,7 @@ test("a pod that stops takes nothing more, writes nothing more of what is left, 
   expect(isClean).toBe(true);
   expect(await rowOf(id)).toEqual({ status: "RUNNING", epoch: 1 });
   for (const engine of Object.values(lanes)) await expect(engine.claimAndRun(tenantId, [id])).rejects.toThrow(EngineStoppingError);
-  const successor = createEngine(pools, "successor", [`127.0.0.1:${sink.port}`]);
+  const successor = createEngine(pools, "successor", { privateHosts: [`127.0.0.1:${sink.port}`] });
   expect(await successor.claimAndRun(tenantId, [id])).toMatchObject({ claimed: 1 });
   expect(await rowOf(id)).toEqual({ status: "SUCCESS", epoch: 2 });
   expect(new Set(sink.received("/slow/3000/handed-back").map(({ headers }) => headers["idempotency-key"]))).toEqual(new Set([`${id}:call:0`]));

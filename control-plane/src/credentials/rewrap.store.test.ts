@@ -1,49 +1,38 @@
 import { randomBytes } from "node:crypto";
 import { openSecrets } from "@fluxo/prisma/credentials/open";
 import { readCredential } from "@fluxo/prisma/credentials/stored-credential";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { addCredential } from "@fluxo/prisma/testing/credentials";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault, type Vault } from "@fluxo/runtime/secrets/vault";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { insertHook, insertTenant, openPool, type TestPool } from "../testing/rows.ts";
+import { addTenant } from "@fluxo/prisma/testing/seed";
+import { addHook } from "../testing/hooks.ts";
 import { rewrapAll } from "./rewrap.ts";
 
 const [oldKey, newKey] = [randomBytes(32), randomBytes(32)];
 const vaultOf = (...[current, ...previous]: [Buffer, ...Buffer[]]): Vault => createVault(createStaticKeyProvider(current, previous), () => performance.now());
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
-let system: TestPool;
+const { owner, app, system } = await useTestDatabase();
 let tenantDb: TenantDb;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl, 2);
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 6, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
   tenantDb = createTenantDb(app);
 });
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 test("the root key is rotated while credentials are opened and made: nobody notices, and afterwards the old key opens nothing and is not needed", async () => {
   const before = vaultOf(oldKey);
   const oldBox = createSecretBox(oldKey);
   const credentials: { tenantId: string; id: string; token: string }[] = [];
   const add = async (vault: Vault): Promise<void> => {
-    const { tenantId } = await insertTenant(owner);
+    const { tenantId } = await addTenant(owner);
     const token = `token-${tenantId}`;
     credentials.push({ tenantId, token, id: await addCredential(tenantDb, vault, tenantId, "bearer", { hosts: ["a.test"], token }) });
   };
   for (let n = 0; n < 230; n += 1) await add(before);
-  const hook = await insertHook(owner, credentials[0]?.tenantId ?? "", { seal: (tenantId, triggerId) => oldBox.seal("whsec_x", [tenantId, triggerId]) });
+  const hook = await addHook(owner, credentials[0]?.tenantId ?? "", { seal: (tenantId, triggerId) => oldBox.seal("whsec_x", [tenantId, triggerId]) });
 
   // First every process learns the new key, then it becomes the current one: pods of both kinds run at the same time.
   const pods = [vaultOf(oldKey, newKey), vaultOf(newKey, oldKey)] as const;
@@ -90,7 +79,7 @@ test("the root key is rotated while credentials are opened and made: nobody noti
 
 test("what no key opens is told and left as it is, and does not keep the rest from being rewrapped", async () => {
   const [lostKey, nextKey] = [randomBytes(32), randomBytes(32)];
-  const lost = await insertTenant(owner);
+  const lost = await addTenant(owner);
   await addCredential(tenantDb, vaultOf(lostKey), lost.tenantId, "bearer", { hosts: ["a.test"], token: "token-lost" });
   const report = await rewrapAll(system, vaultOf(nextKey, newKey), createSecretBox(nextKey, [newKey]));
   expect(report.unreadable).toEqual([{ tenantId: lost.tenantId, rootKeyId: await vaultOf(lostKey).currentRootKeyId() }]);

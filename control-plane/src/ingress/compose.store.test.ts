@@ -1,14 +1,15 @@
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase } from "@fluxo/test/support/database";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { expect, test } from "vitest";
-import { insertHook, insertTenant, openPool } from "../testing/rows.ts";
+import { addTenant } from "@fluxo/prisma/testing/seed";
+import { addHook } from "../testing/hooks.ts";
 import { composeIngress } from "./compose.ts";
 import { loadIngressConfig } from "./config.ts";
 
+const { database, owner } = await useTestDatabase();
+
 test("the ingress as it is composed: limits, trusted proxies, filters and samples from its configuration", async () => {
-  const database = await createTestDatabase();
-  const owner = openPool(database.ownerUrl);
   const logger = createLogger({ service: "ingress", level: "silent" });
   const lifecycle = new Lifecycle({ logger });
   const config = loadIngressConfig({
@@ -16,8 +17,8 @@ test("the ingress as it is composed: limits, trusted proxies, filters and sample
     ...{ FLUXO_FAST_LANE: "false", FLUXO_MASTER_KEY: Buffer.alloc(32, 1).toString("base64"), INGRESS_TRUSTED_PROXIES: "127.0.0.1" },
   });
   const port = await composeIngress(config, logger, lifecycle);
-  const { tenantId } = await insertTenant(owner);
-  const hook = await insertHook(owner, tenantId, {
+  const { tenantId } = await addTenant(owner);
+  const hook = await addHook(owner, tenantId, {
     config: { authentication: { mode: "none" }, allowedAddresses: ["192.0.2.7"], rateLimit: { perMinute: 2 }, filter: { conditions: [{ path: "query.a", operator: "equals", right: "1" }] } },
   });
   await owner.query("INSERT INTO hook_tests (tenant_id, trigger_id, opened_at, expires_at) VALUES ($1, $2, now(), now() + interval '10 minutes')", [tenantId, hook.triggerId]);
@@ -27,6 +28,4 @@ test("the ingress as it is composed: limits, trusted proxies, filters and sample
   const { rows } = await owner.query("SELECT reason FROM occurrences WHERE trigger_id = $1", [hook.triggerId]);
   expect(rows).toEqual([{ reason: "FILTERED" }]);
   await lifecycle.stop("test");
-  await owner.end();
-  await database.drop();
 });

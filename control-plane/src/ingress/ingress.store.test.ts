@@ -1,13 +1,16 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { createConnection } from "node:net";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import type { RunningServer } from "@fluxo/runtime/http-server";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { Webhook } from "standardwebhooks";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
+import type pg from "pg";
+import { addTenant, PLAN } from "@fluxo/prisma/testing/seed";
+import { createPool } from "@fluxo/prisma/database/pool";
+import { addHook, type SeededHook } from "../testing/hooks.ts";
 import type { Recorder } from "./recorder.ts";
 import { serveHooks, type ServedHooks } from "./testing/serve-hooks.ts";
 
@@ -15,22 +18,17 @@ const box = createSecretBox(Buffer.alloc(32, 7));
 const lines: string[] = [];
 const logger = createLogger({ service: "ingress", level: "debug", destination: { write: (line) => void lines.push(line) } });
 
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
+const { owner, app } = await useTestDatabase();
 let server: RunningServer;
 let tenantId: string;
-let open: HookRow;
+let open: SeededHook;
 let recorder: Recorder;
 
-const serve = (db: TestPool, hookTtlMs = 0): Promise<ServedHooks> => serveHooks({ db, box, logger, hookTtlMs });
+const serve = (db: pg.Pool, hookTtlMs = 0): Promise<ServedHooks> => serveHooks({ db, box, logger, hookTtlMs });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl);
-  app = openPool(database.appUrl);
-  ({ tenantId } = await insertTenant(owner, "AGENCY"));
-  open = await insertHook(owner, tenantId);
+  ({ tenantId } = await addTenant(owner, PLAN.AGENCY));
+  open = await addHook(owner, tenantId);
   ({ server, recorder } = await serve(app));
 });
 
@@ -39,8 +37,6 @@ afterEach(() => vi.restoreAllMocks());
 afterAll(async () => {
   await server.close(1_000);
   await recorder.drain();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
 function call(hook: { readonly token: string }, init: RequestInit = {}, port = server.port, suffix = ""): Promise<Response> {
@@ -51,7 +47,7 @@ function callJson(hook: { readonly token: string }, body: unknown, headers: Reco
   return call(hook, { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } });
 }
 
-async function inputsOf(hook: HookRow): Promise<{ id: string; status: string; input: Record<string, unknown>; occurrence_key: string }[]> {
+async function inputsOf(hook: SeededHook): Promise<{ id: string; status: string; input: Record<string, unknown>; occurrence_key: string }[]> {
   const { rows } = await owner.query("SELECT id, status, input, occurrence_key FROM executions WHERE trigger_id = $1 ORDER BY id", [hook.triggerId]);
   return rows;
 }
@@ -66,7 +62,7 @@ async function expectProblem(response: Response, status: number, code: string): 
 
 describe("what is accepted", () => {
   test("is a queued execution with its outbox row before the answer", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const headers = { "content-type": "application/json", authorization: "Bearer hidden", cookie: "a=b", "x-api-key": "hidden", "x-kept": "yes" };
     const response = await call(hook, { body: '{"email":"ada@example.com"}', headers }, server.port, "?a=1&b=2&a=3");
     const receipt = (await response.json()) as { executionId: string };
@@ -82,7 +78,7 @@ describe("what is accepted", () => {
   });
 
   test("comes by every method that the hook has", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { methods: ["GET", "PUT", "PATCH", "DELETE"], authentication: { mode: "none" } } });
+    const hook = await addHook(owner, tenantId, { config: { methods: ["GET", "PUT", "PATCH", "DELETE"], authentication: { mode: "none" } } });
     for (const method of ["GET", "PUT", "PATCH", "DELETE"]) expect((await call(hook, { method })).status).toBe(202);
     const refused = await call(hook, { method: "POST", body: "x" });
     expect(refused.headers.get("allow")).toBe("GET, PUT, PATCH, DELETE");
@@ -91,7 +87,7 @@ describe("what is accepted", () => {
   });
 
   test("comes by its address however that is written: plainly, with a query, encoded, with a slash behind it, in capitals", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const encoded = `%${hook.token.charCodeAt(0).toString(16)}${hook.token.slice(1)}`;
     for (const path of [`hooks/${hook.token}`, `hooks/${hook.token}?a=/b?c`, `hooks/${encoded}`, `hooks/${hook.token}/`, `HOOKS/${hook.token}`]) {
       const response = await fetch(`http://127.0.0.1:${server.port}/${path}`, { method: "POST" });
@@ -101,13 +97,13 @@ describe("what is accepted", () => {
   });
 
   test("does not depend on the workflow being active: admission says so later", async () => {
-    const hook = await insertHook(owner, tenantId, { isActive: false });
+    const hook = await addHook(owner, tenantId, { isActive: false });
     expect((await callJson(hook, {})).status).toBe(202);
   });
 
   test("is no larger than the plan allows; a larger one is refused and makes no execution", async () => {
-    const free = await insertTenant(owner, "FREE");
-    const hook = await insertHook(owner, free.tenantId);
+    const free = await addTenant(owner, PLAN.FREE);
+    const hook = await addHook(owner, free.tenantId);
     const body = JSON.stringify({ text: "x".repeat(262_144) });
     await expectProblem(await call(hook, { body, headers: { "content-type": "application/json" } }), 413, "PAYLOAD_TOO_LARGE");
     expect(await inputsOf(hook)).toEqual([]);
@@ -115,7 +111,7 @@ describe("what is accepted", () => {
   });
 
   test("may hold what jsonb cannot, and be large", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     expect((await call(hook, { body: '{"a":"\\u0000\\ud800"}', headers: { "content-type": "application/json" } })).status).toBe(202);
     expect((await call(hook, { body: Buffer.alloc(1_048_576, 1), headers: { "content-type": "text/plain" } })).status).toBe(202);
     const { rows } = await owner.query("SELECT count(*)::int AS count FROM payloads WHERE tenant_id = $1", [tenantId]);
@@ -123,7 +119,7 @@ describe("what is accepted", () => {
   });
 
   test("survives a caller that goes away after its body", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const socket = createConnection(server.port, "127.0.0.1");
     await new Promise<void>((resolve) => socket.write(`POST /hooks/${hook.token} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok`, () => resolve()));
     setTimeout(() => socket.destroy(), 5);
@@ -133,7 +129,7 @@ describe("what is accepted", () => {
 
 describe("duplicates", () => {
   test("50 at once with one delivery id are one execution, and all answers name it", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery" } });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery" } });
     const responses = await Promise.all(Array.from({ length: 50 }, () => callJson(hook, { a: 1 }, { "x-delivery": "d-1" })));
     const receipts = (await Promise.all(responses.map((response) => response.json()))) as { executionId: string; duplicate: boolean }[];
     expect(responses.filter(({ status }) => status === 202)).toHaveLength(1);
@@ -144,7 +140,7 @@ describe("duplicates", () => {
   });
 
   test("a missing or malformed delivery id is refused", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery" } });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery" } });
     await expectProblem(await callJson(hook, {}), 400, "DELIVERY_ID_INVALID");
     await expectProblem(await callJson(hook, {}, { "x-delivery": "x".repeat(256) }), 400, "DELIVERY_ID_INVALID");
     await expectProblem(await callJson(hook, {}, { "x-delivery": "a b" }), 400, "DELIVERY_ID_INVALID");
@@ -154,8 +150,8 @@ describe("duplicates", () => {
 
 describe("statements", () => {
   test("requests that wait at the same time share them, also those of two tenants", async () => {
-    const other = await insertTenant(owner);
-    const hooks = [open, await insertHook(owner, other.tenantId)];
+    const other = await addTenant(owner);
+    const hooks = [open, await addHook(owner, other.tenantId)];
     const cached = await serve(app, 60_000);
     await Promise.all(hooks.map((hook) => call(hook, { body: "warm" }, cached.server.port)));
     const blocker = await owner.connect();
@@ -182,13 +178,13 @@ describe("what is refused leaves no row", () => {
   });
 
   test("triggers that are disabled or of another kind", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [hook.triggerId]);
     await expectProblem(await callJson(hook, {}), 404, "HOOK_NOT_FOUND");
   });
 
   test("a trigger that goes between look-up and commit", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const cached = await serve(app, 60_000);
     expect((await call(hook, { body: "x" }, cached.server.port)).status).toBe(202);
     await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [hook.triggerId]);
@@ -197,7 +193,7 @@ describe("what is refused leaves no row", () => {
   });
 
   test("bodies that are too large, declared or in chunks", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const tooLarge = Buffer.alloc(1_048_577, 97);
     await expectProblem(await call(hook, { body: tooLarge }), 413, "BODY_TOO_LARGE");
     const stream = new ReadableStream({ start: (controller) => { controller.enqueue(tooLarge); controller.close(); } });
@@ -211,7 +207,7 @@ describe("what is refused leaves no row", () => {
   });
 
   test("malformed JSON and keys that reach the object machinery", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     const json = { "content-type": "application/json" };
     await expectProblem(await call(hook, { body: '{"a":', headers: json }), 400, "MALFORMED_JSON");
     for (const key of ["__proto__", "constructor", "prototype"]) {
@@ -229,7 +225,7 @@ describe("authentication", () => {
   const seal = (owningTenant: string, triggerId: string): Uint8Array => box.seal(secret, [owningTenant, triggerId]);
 
   test("Standard Webhooks: its id is the delivery id; a wrong signature leaves no row", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "standard" } }, seal });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "standard" } }, seal });
     const now = new Date();
     const timestamp = String(Math.floor(now.getTime() / 1_000));
     const signed = (signature: string): Record<string, string> => ({ "webhook-id": "msg_1", "webhook-timestamp": timestamp, "webhook-signature": signature });
@@ -246,12 +242,12 @@ describe("authentication", () => {
 
   test("HMAC over the raw body, and the header mode", async () => {
     const config = { authentication: { mode: "hmac", header: "X-Hub-Signature-256", encoding: "hex", prefix: "sha256=" } };
-    const hook = await insertHook(owner, tenantId, { config, seal });
+    const hook = await addHook(owner, tenantId, { config, seal });
     const body = ' { "a" : 1 } ';
     const signature = `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
     expect((await call(hook, { body, headers: { "x-hub-signature-256": signature } })).status).toBe(202);
     await expectProblem(await call(hook, { body: body.trim(), headers: { "x-hub-signature-256": signature } }), 401, "HOOK_SIGNATURE_INVALID");
-    const tokenHook = await insertHook(owner, tenantId, { config: { authentication: { mode: "header", header: "X-Token" } }, seal });
+    const tokenHook = await addHook(owner, tenantId, { config: { authentication: { mode: "header", header: "X-Token" } }, seal });
     expect((await call(tokenHook, { body, headers: { "x-token": secret } })).status).toBe(202);
     await expectProblem(await call(tokenHook, { body, headers: { "x-token": `${secret}x` } }), 401, "HOOK_UNAUTHENTICATED");
     expect(await inputsOf(tokenHook)).toHaveLength(1);
@@ -259,11 +255,11 @@ describe("authentication", () => {
 
   test("a missing secret, another tenant's, and parameters that cannot be read refuse everybody", async () => {
     const config = { authentication: { mode: "header", header: "x-token" } };
-    const without = await insertHook(owner, tenantId, { config });
+    const without = await addHook(owner, tenantId, { config });
     await expectProblem(await call(without, { headers: { "x-token": "" } }), 401, "HOOK_UNAUTHENTICATED");
-    const foreign = await insertHook(owner, tenantId, { config, seal: (_, triggerId) => box.seal(secret, [randomUUID(), triggerId]) });
+    const foreign = await addHook(owner, tenantId, { config, seal: (_, triggerId) => box.seal(secret, [randomUUID(), triggerId]) });
     await expectProblem(await call(foreign, { headers: { "x-token": secret } }), 500, "INTERNAL");
-    const unreadable = await insertHook(owner, tenantId, { config: { authentication: { mode: "unheard-of" } } });
+    const unreadable = await addHook(owner, tenantId, { config: { authentication: { mode: "unheard-of" } } });
     await expectProblem(await call(unreadable), 500, "INTERNAL");
     expect(lines.join("\n")).toContain(foreign.triggerId);
     expect(lines.join("\n")).not.toContain(secret);
@@ -272,7 +268,7 @@ describe("authentication", () => {
 
 describe("when PostgreSQL does not answer", () => {
   test("it is 503 with Retry-After, and one broken connection is not noticed", async () => {
-    const away = openPool("postgresql://fluxo_app:app@127.0.0.1:9/none");
+    const away = createPool({ connectionString: "postgresql://fluxo_app:app@127.0.0.1:9/none", applicationName: "test", max: 5, role: "fluxo_app" });
     const unreachable = await serve(away);
     const response = await call(open, { body: "x" }, unreachable.server.port);
     expect(response.headers.get("retry-after")).toBe("1");
@@ -285,7 +281,7 @@ describe("when PostgreSQL does not answer", () => {
   });
 
   test("a row that cannot be stored fails alone", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     await owner.query(`CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN IF NEW.input ->> 'body' = 'poison' THEN RAISE EXCEPTION 'poison' USING ERRCODE = '22000'; END IF; RETURN NEW; END $$`);
     await owner.query("CREATE TRIGGER poison BEFORE INSERT ON executions FOR EACH ROW EXECUTE FUNCTION refuse_poison()");

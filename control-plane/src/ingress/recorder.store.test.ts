@@ -1,44 +1,32 @@
 import { createConnection } from "node:net";
 import type { IntakeItem } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { addTenant, PLAN } from "@fluxo/prisma/testing/seed";
+import { addHook, type SeededHook } from "../testing/hooks.ts";
 import { Recorder, type RecordedRequest } from "./recorder.ts";
 import { serveHooks } from "./testing/serve-hooks.ts";
 
 const logger = createLogger({ service: "ingress", level: "silent" });
 
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
-let hook: HookRow;
+const { owner, app } = await useTestDatabase();
+let hook: SeededHook;
 let recorder: Recorder;
 let handedOver: string[];
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl);
-  app = openPool(database.appUrl);
-});
-
 beforeEach(async () => {
-  hook = await insertHook(owner, (await insertTenant(owner, "AGENCY")).tenantId);
+  hook = await addHook(owner, (await addTenant(owner, PLAN.AGENCY)).tenantId);
   handedOver = [];
   recorder = new Recorder({ db: app, clock: systemClock, logger, metrics: createMetrics(createRegistry()), handOver: (accepted) => handedOver.push(...accepted.map(({ executionId }) => executionId)) });
 });
 
 afterEach(() => vi.restoreAllMocks());
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
 
 function request(deliveryId: string, bytes = 100): RecordedRequest & { readonly item: IntakeItem } {
   const { tenantId, triggerId } = hook;

@@ -1,10 +1,11 @@
 import { createHmac, randomUUID } from "node:crypto";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { addTenant } from "@fluxo/prisma/testing/seed";
 import { sealProbe } from "../probe/probe.ts";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
+import { addHook, type SeededHook } from "../testing/hooks.ts";
 import { serveHooks, type ServedHooks } from "./testing/serve-hooks.ts";
 
 const SECRET = "8f742231b10e8888abcd99yyyzzz85a5";
@@ -13,27 +14,18 @@ const box = createSecretBox(Buffer.alloc(32, 7));
 const logger = createLogger({ service: "ingress", level: "silent" });
 const seal = (tenant: string, triggerId: string): Uint8Array => box.seal(SECRET, [tenant, triggerId]);
 
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
+const { owner, app } = await useTestDatabase();
 let tenantId: string;
 let served: ServedHooks;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl);
-  app = openPool(database.appUrl);
-  ({ tenantId } = await insertTenant(owner));
+  ({ tenantId } = await addTenant(owner));
   served = await serveHooks({ db: app, box, logger, hookTtlMs: 60_000, trustedProxies: ["127.0.0.0/8"] });
 });
 
 afterEach(() => vi.restoreAllMocks());
 
-afterAll(async () => {
-  await served.stop();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+afterAll(() => served.stop());
 
 interface Answer {
   readonly status: number;
@@ -41,7 +33,7 @@ interface Answer {
   readonly headers: Headers;
 }
 
-async function call(hook: HookRow, init: RequestInit = {}, path = "hooks", query = "", to = served): Promise<Answer> {
+async function call(hook: SeededHook, init: RequestInit = {}, path = "hooks", query = "", to = served): Promise<Answer> {
   const response = await fetch(`http://127.0.0.1:${to.server.port}/${path}/${hook.token}${query}`, { method: "POST", ...init });
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
@@ -53,18 +45,18 @@ function json(body: unknown, headers: Record<string, string> = {}): RequestInit 
 /** Status and stable code of a refusal. */
 const refusal = ({ status, text }: Answer): [number, unknown] => [status, JSON.parse(text).code];
 
-async function rows(sql: string, hook: HookRow): Promise<Record<string, unknown>[]> {
+async function rows(sql: string, hook: SeededHook): Promise<Record<string, unknown>[]> {
   return (await owner.query(sql, [hook.triggerId])).rows;
 }
 
-const occurrencesOf = (hook: HookRow): Promise<Record<string, unknown>[]> => rows("SELECT occurrence_key, reason, detail, execution_id IS NOT NULL AS has_execution FROM occurrences WHERE trigger_id = $1 ORDER BY 1", hook);
-const executionsOf = async (hook: HookRow): Promise<number> => (await rows("SELECT id FROM executions WHERE trigger_id = $1", hook)).length;
+const occurrencesOf = (hook: SeededHook): Promise<Record<string, unknown>[]> => rows("SELECT occurrence_key, reason, detail, execution_id IS NOT NULL AS has_execution FROM occurrences WHERE trigger_id = $1 ORDER BY 1", hook);
+const executionsOf = async (hook: SeededHook): Promise<number> => (await rows("SELECT id FROM executions WHERE trigger_id = $1", hook)).length;
 
 describe("a filter", () => {
   const config = { ...NONE, deliveryIdHeader: "x-delivery", filter: { conditions: [{ path: "body.kind", operator: "equals", right: "order" }] } };
 
   test("makes no execution of what does not match, records why, and takes a repeat for the same", async () => {
-    const hook = await insertHook(owner, tenantId, { config });
+    const hook = await addHook(owner, tenantId, { config });
     const answers = await Promise.all([call(hook, json({ kind: "order" }, { "x-delivery": "a" })), call(hook, json({ kind: "secret kind" }, { "x-delivery": "b" })), call(hook, json({}, { "x-delivery": "c" }))]);
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(JSON.parse(answers[1]?.text ?? "")).toEqual({ filtered: true });
@@ -80,13 +72,13 @@ describe("a filter", () => {
   });
 
   test("that cannot be evaluated matches nothing, also where the caller waits", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { ...config, response: { mode: "lastNode" }, filter: { conditions: [{ path: "body.kind", operator: "greaterThan", right: 3 }] } } });
+    const hook = await addHook(owner, tenantId, { config: { ...config, response: { mode: "lastNode" }, filter: { conditions: [{ path: "body.kind", operator: "greaterThan", right: 3 }] } } });
     expect(JSON.parse((await call(hook, json({ kind: "order" }, { "x-delivery": "a" }))).text)).toEqual({ filtered: true });
     expect(await occurrencesOf(hook)).toMatchObject([{ reason: "FILTERED", detail: "body.kind is a text, which greaterThan cannot look at." }]);
   });
 
   test("of a trigger that is switched off records nothing", async () => {
-    const hook = await insertHook(owner, tenantId, { config });
+    const hook = await addHook(owner, tenantId, { config });
     await call(hook, json({}, { "x-delivery": "a" }));
     await owner.query("UPDATE triggers SET is_enabled = false WHERE id = $1", [hook.triggerId]);
     expect(refusal(await call(hook, json({}, { "x-delivery": "b" })))).toEqual([404, "HOOK_NOT_FOUND"]);
@@ -102,7 +94,7 @@ describe("providers", () => {
   });
 
   test("Stripe's event is one execution; forged, replayed and wrong-tenant requests leave no row", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "stripe" } }, seal });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "stripe" } }, seal });
     const body = ' { "id": "evt_1", "type":"invoice.paid" } ';
     const old = Math.floor(Date.now() / 1_000) - 301;
     expect(refusal(await call(hook, { ...stripe(body), body: body.trim() }))).toEqual([401, "HOOK_SIGNATURE_INVALID"]);
@@ -117,7 +109,7 @@ describe("providers", () => {
   });
 
   test("Slack's question is answered when it is signed, without an execution", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "slack" } }, seal });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "slack" } }, seal });
     const body = JSON.stringify({ type: "url_verification", challenge: "<b>3eZb</b>", token: "x" });
     const at = String(Math.floor(Date.now() / 1_000));
     const headers = { "content-type": "application/json", "x-slack-request-timestamp": at, "x-slack-signature": `v0=${hmac(`v0:${at}:${body}`)}` };
@@ -128,10 +120,10 @@ describe("providers", () => {
   });
 
   test("Meta's question comes by GET to a hook for POST; Microsoft's secret is not recorded", async () => {
-    const meta = await insertHook(owner, tenantId, { config: { authentication: { mode: "meta" } }, seal });
+    const meta = await addHook(owner, tenantId, { config: { authentication: { mode: "meta" } }, seal });
     const ask = (token: string): Promise<Answer> => call(meta, { method: "GET" }, "hooks", `?hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=77`);
     expect([(await ask(meta.token)).text, refusal(await ask("wrong")), refusal(await call(meta, { method: "GET" }))]).toEqual(["77", [401, "HOOK_UNAUTHENTICATED"], [405, "HOOK_METHOD_NOT_ALLOWED"]]);
-    const graph = await insertHook(owner, tenantId, { config: { authentication: { mode: "microsoft" } }, seal });
+    const graph = await addHook(owner, tenantId, { config: { authentication: { mode: "microsoft" } }, seal });
     expect((await call(graph, {}, "hooks", "?validationToken=a%20b")).text).toBe("a b");
     expect((await call(graph, json({ value: [{ clientState: SECRET, resource: "me" }] }))).status).toBe(202);
     expect(refusal(await call(graph, json({ value: [{ clientState: "x" }] })))).toEqual([401, "HOOK_UNAUTHENTICATED"]);
@@ -142,7 +134,7 @@ describe("providers", () => {
 
 describe("the caller's address", () => {
   test("is what the trusted proxy says; the refused leave no row", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["192.0.2.0/24", "2001:db8::/32"] } });
+    const hook = await addHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["192.0.2.0/24", "2001:db8::/32"] } });
     const from = (address?: string): Promise<Answer> => call(hook, address === undefined ? {} : { headers: { "x-forwarded-for": address } });
     for (const address of ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "203.0.113.1, 192.0.2.7, 127.0.0.9"]) expect((await from(address)).status).toBe(202);
     for (const address of [undefined, "192.0.3.1", "192.0.2.7, 203.0.113.1", "unknown", "::ffff:203.0.113.1"]) expect(refusal(await from(address))).toEqual([403, "HOOK_ADDRESS_REFUSED"]);
@@ -151,9 +143,9 @@ describe("the caller's address", () => {
 
   test("is the connection's where no proxy is trusted", async () => {
     const direct = await serveHooks({ db: app, box, logger });
-    const hook = await insertHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["192.0.2.0/24"] } });
+    const hook = await addHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["192.0.2.0/24"] } });
     expect(refusal(await call(hook, { headers: { "x-forwarded-for": "192.0.2.7" } }, "hooks", "", direct))).toEqual([403, "HOOK_ADDRESS_REFUSED"]);
-    const local = await insertHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["127.0.0.1"] } });
+    const local = await addHook(owner, tenantId, { config: { ...NONE, allowedAddresses: ["127.0.0.1"] } });
     expect((await call(local, { headers: { "x-forwarded-for": "203.0.113.1" } }, "hooks", "", direct)).status).toBe(202);
     await direct.stop();
   });
@@ -161,8 +153,8 @@ describe("the caller's address", () => {
 
 describe("the rate limit", () => {
   test("takes so many, and so many more within ten minutes; the next are told when to come again", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 3, burst: 2 } } });
-    const other = await insertHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 3, burst: 2 } } });
+    const hook = await addHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 3, burst: 2 } } });
+    const other = await addHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 3, burst: 2 } } });
     const answers = await Promise.all(Array.from({ length: 8 }, () => call(hook)));
     expect(answers.filter(({ status }) => status === 202)).toHaveLength(5);
     const refused = answers.filter(({ status }) => status === 429);
@@ -176,7 +168,7 @@ describe("the rate limit", () => {
 
   test("refuses nobody while Redis is away, and says so", async () => {
     const away = await serveHooks({ db: app, box, logger, redisUrl: "redis://127.0.0.1:9" });
-    const hook = await insertHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 1 } } });
+    const hook = await addHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 1 } } });
     expect([(await call(hook, {}, "hooks", "", away)).status, (await call(hook, {}, "hooks", "", away)).status]).toEqual([202, 202]);
     expect(await away.registry.getSingleMetricAsString("fluxo_hook_limits_uncounted_total")).toContain("fluxo_hook_limits_uncounted_total 2");
     await away.stop();
@@ -184,9 +176,9 @@ describe("the rate limit", () => {
 });
 
 test("a hook that asks for nothing costs one statement and no trip to Redis; each feature costs its own alone", async () => {
-  const plain = await insertHook(owner, tenantId);
-  const filtered = await insertHook(owner, tenantId, { config: { ...NONE, filter: { conditions: [{ path: "body", operator: "notExists" }] }, allowedAddresses: ["192.0.2.7"] } });
-  const limited = await insertHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 100 } } });
+  const plain = await addHook(owner, tenantId);
+  const filtered = await addHook(owner, tenantId, { config: { ...NONE, filter: { conditions: [{ path: "body", operator: "notExists" }] }, allowedAddresses: ["192.0.2.7"] } });
+  const limited = await addHook(owner, tenantId, { config: { ...NONE, rateLimit: { perMinute: 100 } } });
   const init = { headers: { "x-forwarded-for": "192.0.2.7" } };
   for (const hook of [plain, filtered, limited]) expect((await call(hook, init)).status).toBe(202);
   const statements = vi.spyOn(app, "query");
@@ -201,11 +193,11 @@ test("a hook that asks for nothing costs one statement and no trip to Redis; eac
 });
 
 describe("the test address", () => {
-  const open = (hook: HookRow, minutes = 10): Promise<unknown> =>
+  const open = (hook: SeededHook, minutes = 10): Promise<unknown> =>
     owner.query("INSERT INTO hook_tests (tenant_id, trigger_id, opened_at, expires_at) VALUES ($1, $2, now(), now() + make_interval(mins => $3)) ON CONFLICT (tenant_id, trigger_id) DO UPDATE SET sample_id = NULL, expires_at = excluded.expires_at", [hook.tenantId, hook.triggerId, minutes]);
 
   test("captures one request of many at one time, without its secrets, and starts nothing", async () => {
-    const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "header", header: "X-Key" } }, seal });
+    const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "header", header: "X-Key" } }, seal });
     const good = json({ a: "\u0000" }, { "x-key": SECRET, cookie: "hidden", "x-kept": "yes" });
     expect(refusal(await call(hook, good, "hooks-test"))).toEqual([409, "HOOK_TEST_CLOSED"]);
     await open(hook);
@@ -220,7 +212,7 @@ describe("the test address", () => {
   });
 
   test("is closed when its time is over, keeps ten samples, and takes no large body", async () => {
-    const hook = await insertHook(owner, tenantId);
+    const hook = await addHook(owner, tenantId);
     await open(hook, -1);
     expect(refusal(await call(hook, json({}), "hooks-test"))).toEqual([409, "HOOK_TEST_CLOSED"]);
     for (let count = 0; count < 11; count += 1) {
@@ -234,8 +226,8 @@ describe("the test address", () => {
   });
 
   test("belongs to its tenant: another one's session captures nothing", async () => {
-    const hook = await insertHook(owner, tenantId);
-    const other = await insertHook(owner, (await insertTenant(owner)).tenantId);
+    const hook = await addHook(owner, tenantId);
+    const other = await addHook(owner, (await addTenant(owner)).tenantId);
     await open(other);
     expect(refusal(await call(hook, json({}), "hooks-test"))).toEqual([409, "HOOK_TEST_CLOSED"]);
     const { rows: seen } = await app.query("SELECT 1 FROM hook_tests");
@@ -244,7 +236,7 @@ describe("the test address", () => {
 });
 
 test("a probe of this installation is answered with what only it can know; all others are requests like any", async () => {
-  const hook = await insertHook(owner, tenantId, { config: { authentication: { mode: "header", header: "x-key" }, allowedAddresses: ["192.0.2.1"] }, seal });
+  const hook = await addHook(owner, tenantId, { config: { authentication: { mode: "header", header: "x-key" }, allowedAddresses: ["192.0.2.1"] }, seal });
   const nonce = randomUUID();
   const probe = (value: string): Promise<Answer> => call(hook, { headers: { "fluxo-probe": value } });
   expect(JSON.parse((await probe(sealProbe(box, hook.token, nonce, new Date()))).text)).toEqual({ probe: nonce });

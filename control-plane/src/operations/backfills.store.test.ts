@@ -1,13 +1,11 @@
 import type { JsonObject } from "@fluxo/core/json";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { createBackfill } from "@fluxo/prisma/repositories/backfills";
 import { addSource, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { backfills } from "./backfills.ts";
 import type { OperationWorker } from "./operation-worker.ts";
@@ -17,27 +15,16 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const MINUTE_MS = 60_000;
 const FROM = new Date("2026-01-05T08:00:00.000Z");
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { owner, app, system } = await useTestDatabase();
 let tenantDb: TenantDb;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
   tenantDb = createTenantDb(app);
 });
 afterEach(async () => {
   await owner.query("TRUNCATE backfills, outbox, occurrences, executions CASCADE");
 });
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 const worker = (): OperationWorker => workerOf(backfills({ app, tenantDb, clock: systemClock, ids: uuidV7, logger: createLogger({ service: "test", level: "silent" }) }), system);
 

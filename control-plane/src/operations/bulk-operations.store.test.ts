@@ -1,15 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { CancelMessage } from "@fluxo/contracts/channels/cancel";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { createBulkOperation, type BulkCreated, type BulkRequest } from "@fluxo/prisma/executions/bulk";
 import { claimExecutions } from "@fluxo/prisma/executions/claim";
 import { settleExecutions, type Settlement } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { bulkOperations } from "./bulk-operations.ts";
 import type { OperationWorker } from "./operation-worker.ts";
 import { workerOf } from "./testing/workers.ts";
@@ -18,25 +16,10 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const FAILED: Settlement = { status: "FAILED", output: {}, error: { code: "NODE_INTERNAL", message: "Failed.", stack: null, nodeId: "start" } };
 const logger = createLogger({ service: "test", level: "fatal" });
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: ReturnType<typeof createPool>;
-let system: ReturnType<typeof createPool>;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 6, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 3, role: "fluxo_system" });
-});
+const { owner, app, system } = await useTestDatabase();
 
 // Workers see the operations of all tenants.
 afterEach(() => owner.query("DELETE FROM bulk_operations"));
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
 
 const told: CancelMessage[] = [];
 const publishCancel = (message: CancelMessage): Promise<void> => Promise.resolve(void told.push(message));

@@ -1,32 +1,15 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import { rememberKeys } from "@fluxo/prisma/executions/memory";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { createLogger } from "@fluxo/runtime/logger";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { eventually } from "@fluxo/test/support/eventually";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Sweeper } from "./sweeper.ts";
 
 const HOUR_MS = 3_600_000;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 1, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 1, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase({ app: 1, system: 1 });
 
 async function keysLeft(): Promise<number> {
   return (await owner.query<{ n: number }>("SELECT count(*)::int AS n FROM remembered_keys")).rows[0]?.n ?? -1;

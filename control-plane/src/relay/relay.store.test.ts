@@ -2,14 +2,16 @@ import { randomUUID } from "node:crypto";
 import { releasedExecutions } from "@fluxo/contracts/events/execution-released";
 import { intake } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../testing/rows.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { addTenant, PLAN } from "@fluxo/prisma/testing/seed";
+import { createPool } from "@fluxo/prisma/database/pool";
+import { addHook, type SeededHook } from "../testing/hooks.ts";
 import { createEventApi, type EventApi } from "./event-api.ts";
 import { OutboxListener } from "./outbox-listener.ts";
 import { Relay, type RelayOptions } from "./relay.ts";
@@ -19,19 +21,9 @@ import { receiveEvents, type EventReceiver } from "./testing/event-receiver.ts";
 const eventKey = "event-key";
 const logger = createLogger({ service: "relay", level: "silent" });
 
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
-let system: TestPool;
+const { database, owner, app, system } = await useTestDatabase({ system: 10 });
 let receiver: EventReceiver;
 const stops: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl);
-  app = openPool(database.appUrl);
-  system = openPool(database.systemUrl, 10);
-});
 
 beforeEach(async () => {
   receiver = await receiveEvents(eventKey);
@@ -42,11 +34,6 @@ afterEach(async () => {
   vi.restoreAllMocks();
   for (const stop of stops.splice(0).toReversed()) await stop();
   await receiver.close();
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 const apiOf = (): EventApi => createEventApi({ baseUrl: receiver.url, eventKey, timeoutMs: 20_000 });
@@ -60,7 +47,7 @@ function createRelay(options: Partial<RelayOptions> = {}): Relay {
 const released = (): string[][] => receiver.events.map(({ data }) => [...releasedExecutions(data)]);
 
 /** Accepts `count` requests of a hook, as the ingress does. @returns the executions' ids in order */
-async function accept(hook: HookRow, count: number): Promise<string[]> {
+async function accept(hook: SeededHook, count: number): Promise<string[]> {
   const { tenantId, triggerId } = hook;
   const items = Array.from({ length: count }, () => {
     const executionId = uuidV7.next();
@@ -70,7 +57,7 @@ async function accept(hook: HookRow, count: number): Promise<string[]> {
   return items.map(({ executionId }) => executionId);
 }
 
-const newHook = async (plan: Parameters<typeof insertTenant>[1] = "PRO"): Promise<HookRow> => insertHook(owner, (await insertTenant(owner, plan)).tenantId);
+const newHook = async (planId: string = PLAN.PRO): Promise<SeededHook> => addHook(owner, (await addTenant(owner, planId)).tenantId);
 const outboxSize = async (): Promise<number> => (await owner.query<{ count: number }>("SELECT count(*)::int AS count FROM outbox")).rows[0]?.count ?? -1;
 
 describe("a round", () => {
@@ -219,7 +206,7 @@ describe("events of a backlog", () => {
 
 describe("several relays", () => {
   test("never send the same entry at once", async () => {
-    const hooks = [await newHook(), await newHook(), await newHook("AGENCY")];
+    const hooks = [await newHook(), await newHook(), await newHook(PLAN.AGENCY)];
     const ids = (await Promise.all(hooks.map((hook) => accept(hook, 100)))).flat();
     const relays = Array.from({ length: 4 }, () => createRelay({ claimMax: 20 }));
     await Promise.all(
@@ -246,11 +233,11 @@ describe("several relays", () => {
 
 describe("shares", () => {
   test("follow the weights of the plans", async () => {
-    const [small, huge] = [await newHook("FREE"), await newHook("AGENCY")];
+    const [small, huge] = [await newHook(PLAN.FREE), await newHook(PLAN.AGENCY)];
     await accept(small, 150);
     await accept(huge, 150);
     await createRelay({ claimMax: 110 }).tick();
-    const countOf = (hook: HookRow): number => receiver.events.flatMap(({ data }) => (data.tenantId === hook.tenantId ? releasedExecutions(data) : [])).length;
+    const countOf = (hook: SeededHook): number => receiver.events.flatMap(({ data }) => (data.tenantId === hook.tenantId ? releasedExecutions(data) : [])).length;
     expect([countOf(small), countOf(huge)]).toEqual([10, 100]);
   });
 
@@ -271,7 +258,7 @@ describe("shares", () => {
 describe("a relay at work", () => {
   function startRelay(options: Partial<RelayOptions> = {}): Relay {
     const relay = createRelay(options);
-    const listening = openPool(database.systemUrl, 1);
+    const listening = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 1, role: "fluxo_system" });
     const listener = new OutboxListener({ db: listening, onWake: () => relay.wake(), clock: systemClock, random: () => 0.5, logger });
     stops.push(() => listening.end(), () => relay.stop(), () => listener.stop());
     relay.start();
@@ -280,7 +267,7 @@ describe("a relay at work", () => {
   }
 
   /** Accepts one and waits for its event. */
-  async function expectArrival(hook: HookRow): Promise<void> {
+  async function expectArrival(hook: SeededHook): Promise<void> {
     const before = receiver.events.length;
     await accept(hook, 1);
     await vi.waitFor(() => expect(receiver.events.length).toBe(before + 1), { timeout: PATIENCE_MS });

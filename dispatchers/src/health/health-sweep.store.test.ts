@@ -1,33 +1,20 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import { addSource, addWorkflow, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { HealthSweep } from "./health-sweep.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const HOUR_MS = 3_600_000;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let system: pg.Pool;
+const { owner, system } = await useTestDatabase();
 let workflow: SeededWorkflow;
 let lines: string[] = [];
 const registry = createRegistry();
 const metrics = createMetrics(registry);
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-});
-afterAll(async () => {
-  await Promise.all([owner.end(), system.end()]);
-  await database.drop();
-});
 beforeEach(async () => {
   lines = [];
   await owner.query("DELETE FROM trigger_states");

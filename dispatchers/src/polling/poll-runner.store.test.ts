@@ -1,12 +1,10 @@
 import { claimTriggers, type ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { addSource, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { PollRunner } from "./poll-runner.ts";
 import type { PolledSource, PollResult } from "./source.ts";
 
@@ -14,24 +12,9 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const COUNT = 40;
 const logger = createLogger({ service: "test", level: "silent" });
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-});
+const { owner, app, system } = await useTestDatabase();
 
 afterEach(() => vi.restoreAllMocks());
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
 
 const found = (cursor: number, items = 1): PollResult => ({
   ...{ cursor, marks: [], parked: [], hasMore: false },

@@ -1,17 +1,15 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { addSource, seedWorkflow } from "@fluxo/prisma/testing/seed";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { ClaimedTrigger } from "@fluxo/prisma/dispatch/claim";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { Lifecycle } from "@fluxo/runtime/lifecycle";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { loadDispatcherConfig } from "../config.ts";
 import type { Dispatcher } from "../dispatcher.ts";
 import { composePolling } from "./compose-polling.ts";
@@ -22,29 +20,14 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const logger = createLogger({ service: "test", level: "silent" });
 const redisUrl = process.env["FLUXO_TEST_REDIS_URL"] ?? "";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { database, owner, app, system } = await useTestDatabase();
 const running: { dispatcher: Dispatcher; lifecycle: Lifecycle }[] = [];
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 8, role: "fluxo_system" });
-});
 
 afterEach(async () => {
   for (const { dispatcher, lifecycle } of running.splice(0)) {
     await dispatcher.stop();
     await lifecycle.stop("test");
   }
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 /** A source that counts its looks and its looks at one time. */

@@ -1,12 +1,10 @@
 import { addSource, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
 import { claimTriggers } from "@fluxo/prisma/dispatch/claim";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ClaimLoop } from "../claim-loop.ts";
 import { dispatchSchedules } from "./dispatch-schedules.ts";
 
@@ -15,22 +13,7 @@ const EVERY_MINUTE = { when: { kind: "interval", everySeconds: 60 }, overlap: "a
 const MINUTE_MS = 60_000;
 
 const logger = createLogger({ service: "test", level: "silent" });
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 8, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase();
 
 function loop(by: string, clock = systemClock): ClaimLoop {
   const dispatch = (claimed: Parameters<typeof dispatchSchedules>[0]): Promise<void> => dispatchSchedules(claimed, { owner: by, app, system, ids: uuidV7, logger });

@@ -4,38 +4,27 @@ import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault } from "@fluxo/runtime/secrets/vault";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
 import { createTenantDb, type TenantDb } from "../database/tenant-db.ts";
 import { addCredential } from "../testing/credentials.ts";
 import { seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { CLIENT, startTokenServer, type TokenServer } from "../testing/token-server.ts";
 import { AccessTokens } from "./access-tokens.ts";
 import { openSecrets } from "./open.ts";
 import { readCredential, type StoredCredential } from "./stored-credential.ts";
 
 const vault = createVault(createStaticKeyProvider(randomBytes(32)), () => performance.now());
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase();
 let tenantDb: TenantDb;
 let workflow: SeededWorkflow;
 let server: TokenServer;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
   tenantDb = createTenantDb(app);
   workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
 });
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 beforeEach(async () => {
   server = await startTokenServer();
 });

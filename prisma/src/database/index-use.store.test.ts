@@ -1,6 +1,5 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import type pg from "pg";
+import { beforeAll, expect, test } from "vitest";
 import { cancelExecution } from "../executions/cancel.ts";
 import { claimExecutions } from "../executions/claim.ts";
 import { intake } from "../executions/intake.ts";
@@ -11,6 +10,7 @@ import { uuidV7 } from "../ids.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { sweep } from "../relay/sweep.ts";
 import { addPlan, occurrenceOf, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 /** Executions of one tenant that wait in the outbox, and such that ended. */
@@ -22,25 +22,13 @@ const CALLS = 8;
 /** Reads of rows that a call may cost, whatever the tables hold: a small multiple of its batch. */
 const READS_MAX = 60 * BATCH;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+// One connection each, so that what a call read can be counted as soon as it is over.
+const { owner, app, system } = await useTestDatabase({ app: 1, system: 1 });
 let workflow: SeededWorkflow;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  // One connection each, so that what a call read can be counted as soon as it is over.
-  app = new pg.Pool({ connectionString: database.appUrl, max: 1 });
-  system = new pg.Pool({ connectionString: database.systemUrl, max: 1 });
   workflow = await seedWorkflow(owner, GRAPH, await addPlan(owner, { executionsPerMonth: 1_000_000, concurrencyMax: 1_000_000 }));
   await fill(workflow);
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 /** One large tenant: what ended, a backlog, ten thousand that wait, and five hundred that run. */

@@ -1,26 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { readFunctions } from "./migrate.ts";
-import { assertServiceRole, createPool } from "./pool.ts";
+import { assertServiceRole } from "./pool.ts";
 import { prismaCli } from "./prisma-cli.ts";
 import { createTenantDb, type TenantDb } from "./tenant-db.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { database, owner, app, system } = await useTestDatabase({ system: 1 });
 let tenantDb: TenantDb;
 const tenants: { tenantId: string; workflowId: string }[] = [];
 const agencyId = randomUUID();
 const FREE_PLAN = "00000000-0000-7000-8000-000000000001";
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 3, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 1, role: "fluxo_system" });
   tenantDb = createTenantDb(app);
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
   for (const name of ["A", "B"]) {
@@ -31,11 +23,7 @@ beforeAll(async () => {
   }
 });
 
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 test("every table has row-level security, forced, with a policy for the tenant role", async () => {
   const { rows } = await owner.query<{ name: string; relrowsecurity: boolean; relforcerowsecurity: boolean; policies: number }>(

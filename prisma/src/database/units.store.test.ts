@@ -1,14 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "./pool.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { createTenantDb, type TenantDb } from "./tenant-db.ts";
 import { Units } from "./units.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase();
 let units: Units;
 let tenantDb: TenantDb;
 const agencyId = randomUUID();
@@ -16,18 +12,11 @@ const reported: unknown[] = [];
 const planId = "00000000-0000-7000-8000-000000000001";
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
   units = new Units(app, (error) => void reported.push(error));
   tenantDb = createTenantDb(units.pool, units);
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
 });
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 const addTenant = async (name: string): Promise<string> => {
   const id = randomUUID();

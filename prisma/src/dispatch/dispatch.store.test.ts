@@ -1,31 +1,14 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { addSource, addWorkflow, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { adoptTrigger, claimTriggers, extendTriggerLeases, untilNextTrigger, type ClaimedTrigger } from "./claim.ts";
 import { commitDispatch, type DispatchOutcome } from "./commit.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const LATER = new Date("2100-01-01T00:00:00.000Z");
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 8, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase();
 
 /** A kind of its own per test, so that no test claims what another one wrote. */
 let kinds = 0;

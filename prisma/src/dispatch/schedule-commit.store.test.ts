@@ -1,9 +1,7 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeEach, expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { addSource, seedWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimTriggers, type ClaimedTrigger } from "./claim.ts";
 import { commitDispatch, type DispatchOutcome } from "./commit.ts";
 import { commitSchedules, isPlain } from "./schedule-commit.ts";
@@ -12,22 +10,7 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const LATER = new Date("2100-01-01T00:00:00.000Z");
 const AT = new Date("2026-01-05T08:00:00.000Z");
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase();
 
 beforeEach(async () => {
   await owner.query("TRUNCATE trigger_states, occurrences, outbox, executions CASCADE");

@@ -1,35 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { monthWindow } from "@fluxo/core/quota/window";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import fc from "fast-check";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { expect, test } from "vitest";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { addPlan, queueExecutions, seedWorkflow } from "../testing/seed.ts";
 import { uuidV7 } from "../ids.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
 import { settleExecutions } from "./settle.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const CONNECTIONS = 16;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: CONNECTIONS, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase({ app: CONNECTIONS });
 
 function claim(tenantId: string, executionId: string): Promise<ClaimResult> {
   return claimExecutions(app, { tenantId, executionIds: [executionId], owner: `worker-${executionId}`, leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });

@@ -1,35 +1,23 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeAll, expect, test } from "vitest";
 import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
 import { countStatements, trackStatementsOf, type StatementCount } from "../testing/statements.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimExecutions } from "./claim.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const OTHER_TENANTS = 200;
 const BATCH = 50;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+// One connection: what a connection does once is done by the first claim.
+const { owner, app } = await useTestDatabase({ app: 1 });
 let planId: string;
 let tenant: SeededWorkflow;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
   await trackStatementsOf(owner, "fluxo_app");
-  // One connection: what a connection does once is done by the first claim.
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 1, role: "fluxo_app" });
   planId = await addPlan(owner, { executionsPerMonth: 1_000, concurrencyMax: 1_000 });
   tenant = await seedWorkflow(owner, GRAPH, planId);
   await countClaim(tenant, 1);
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
 /** Queues so many executions, and counts the statements of the one claim that admits them all. */

@@ -1,27 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { expect, test } from "vitest";
 import { addPlan, seedWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { holdAiTokens, settleHold, type HoldResult } from "./holds.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 16, role: "fluxo_app" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+const { owner, app } = await useTestDatabase({ app: 16 });
 
 async function seed(aiTokensPerMonth: number): Promise<string> {
   const planId = await addPlan(owner, { executionsPerMonth: 10, concurrencyMax: 1, alertPercents: [50, 100] });

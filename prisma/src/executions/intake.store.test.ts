@@ -1,29 +1,17 @@
 import { seededRandom } from "@fluxo/test/chaos/random";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeAll, expect, test } from "vitest";
 import { addPlan, occurrenceOf, seedWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimExecutions } from "./claim.ts";
 import { INLINE_BYTES_MAX, intake, type IntakeItem } from "./intake.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase({ app: 16 });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 16, role: "fluxo_app" });
   // What a dispatcher keeps: its position in a source.
   await owner.query("CREATE TABLE cursor_of_test (position int NOT NULL); INSERT INTO cursor_of_test VALUES (0); GRANT SELECT, UPDATE ON cursor_of_test TO fluxo_app");
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
 /** Rows of a tenant that intake writes, by table. */

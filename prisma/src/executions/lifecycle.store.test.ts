@@ -1,10 +1,8 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { cancelExecution } from "./cancel.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
 import { recordNodes, type JournalRow } from "./journal.ts";
@@ -15,22 +13,7 @@ const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const LEASE_MS = 60_000;
 const SUCCESS = { status: "SUCCESS", output: { results: {} } } as const;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase();
 
 /** A tenant with so many slots, and executions of it that are queued and released. */
 async function queue(count: number, concurrencyMax = 10): Promise<{ readonly workflow: SeededWorkflow; readonly ids: readonly string[] }> {

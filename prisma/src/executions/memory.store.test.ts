@@ -1,32 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import type { NodeScope } from "@fluxo/core/ports/node-ports";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeAll, expect, test } from "vitest";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { exchangeValue, forgetExpired, rememberKeys } from "./memory.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const HOUR_MS = 3_600_000;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { owner, app, system } = await useTestDatabase({ system: 1 });
 let workflow: SeededWorkflow;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 1, role: "fluxo_system" });
   workflow = await seedWorkflow(owner, GRAPH);
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 /** A new execution of the workflow, seen from a node. Every test has a node of its own. */

@@ -1,14 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { drainParked } from "../relay/drain.ts";
 import { readQuotaTotals } from "../relay/quota-totals.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { sweep } from "../relay/sweep.ts";
 import { addPlan, queueExecutions, seedWorkflow, type PlanLimits, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { cancelExecution } from "./cancel.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
 import { settleExecutions } from "./settle.ts";
@@ -16,22 +14,7 @@ import { settleExecutions } from "./settle.ts";
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const CONNECTIONS = 24;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: CONNECTIONS, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
-});
+const { owner, app, system } = await useTestDatabase({ app: CONNECTIONS });
 
 interface ParkingTenant extends SeededWorkflow {
   readonly planId: string;

@@ -1,33 +1,16 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeEach, expect, test } from "vitest";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { sweep } from "../relay/sweep.ts";
 import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-});
+const { owner, app, system } = await useTestDatabase();
 
 beforeEach(async () => {
   await owner.query("DELETE FROM executions");
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 /** A workflow whose executions may be QUEUED for so long, on a plan with one slot. */

@@ -1,33 +1,22 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { EXECUTION_FILE_BYTES_MAX, FILE_BYTES_MAX } from "@fluxo/core/ports/files";
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { createFileStore, type FileScope, type FileStore } from "./file-store.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase();
 let store: FileStore;
 let workflow: SeededWorkflow;
 let scope: FileScope;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
   store = createFileStore(app, uuidV7);
   workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
 });
 beforeEach(async () => {
   scope = await newScope(workflow);
-});
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
 async function newScope(of: SeededWorkflow): Promise<FileScope> {

@@ -1,18 +1,7 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { useTestDatabase } from "../testing/test-database.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-});
-afterAll(async () => {
-  await owner.end();
-  await database.drop();
-});
+const { owner } = await useTestDatabase();
 
 test("every table with rows of tenants is covered by the erasure, in an order in which nothing refers to what is gone", async () => {
   const { rows } = await owner.query<{ table_name: string; place: number; kept_because: string | null; is_covered: boolean }>("SELECT * FROM fluxo_tenant_tables()");

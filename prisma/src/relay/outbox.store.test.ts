@@ -1,32 +1,15 @@
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import { beforeEach, expect, test } from "vitest";
 import { claimExecutions } from "../executions/claim.ts";
 import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { claimOutbox, markSent, type OutboxEntry } from "./outbox.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 4, role: "fluxo_system" });
-});
+const { owner, app, system } = await useTestDatabase();
 
 beforeEach(async () => {
   await owner.query("DELETE FROM outbox");
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 function relayClaim(name: string, limit: number, outstandingMax = 1_000): Promise<OutboxEntry[]> {

@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
 import { createTenantDb, type TenantDb } from "../database/tenant-db.ts";
 import { seedWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import type { TenantGroup } from "./across-tenants.ts";
 import { listExecutionsAcross, type ExecutionCursor, type ExecutionFilter } from "./executions.ts";
 import { listOutagesAcross, type OutagePlace } from "./outages.ts";
@@ -14,17 +12,12 @@ import { listWorkflowsAcross } from "./workflows.ts";
 const TENANTS = 10_000;
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase({ app: 1 });
 let tenantDb: TenantDb;
 let group: TenantGroup;
 const otherAgency = randomUUID();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 1, role: "fluxo_app" });
   tenantDb = createTenantDb(app);
   group = { agencyId: randomUUID(), tenantIds: null };
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Large'), ($2, 'Other')", [group.agencyId, otherAgency]);
@@ -49,11 +42,7 @@ beforeAll(async () => {
   await owner.query("VACUUM ANALYZE");
 });
 
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 async function executionIds(filter: ExecutionFilter, pages: number, limit: number, of: TenantGroup = group): Promise<string[]> {
   const ids: string[] = [];

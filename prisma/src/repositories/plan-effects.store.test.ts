@@ -1,12 +1,10 @@
 import { planRefusals } from "@fluxo/core/quota/entitlements";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import fc from "fast-check";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
 import { createTenantDb, type TenantDb } from "../database/tenant-db.ts";
 import { claimExecutions } from "../executions/claim.ts";
 import { addPlan, addSource, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { findPlanEffects } from "./plan-effects.ts";
 import { applyPlan, lockActiveWorkflows } from "./plans.ts";
 
@@ -14,23 +12,14 @@ import { applyPlan, lockActiveWorkflows } from "./plans.ts";
 const TIERS = { "trigger.manual": 0, a: 0, b: 1, c: 2, d: 3 } as const;
 const TYPES = ["a", "b", "c", "d", "z"] as const;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase();
 let tenantDb: TenantDb;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
   tenantDb = createTenantDb(app);
 });
 
-afterAll(async () => {
-  await tenantDb.close();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+afterAll(() => tenantDb.close());
 
 const graphOf = (types: readonly string[]) => ({
   nodes: [{ id: "start", type: "trigger.manual" }, ...types.map((type, index) => ({ id: `n${index}`, type }))],

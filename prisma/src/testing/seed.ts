@@ -56,10 +56,16 @@ export async function addPlan(owner: pg.Pool, limits: PlanLimits): Promise<strin
 
 /** Writes an agency, a tenant and a published workflow as the owner. Its trigger node is `start`. */
 export async function seedWorkflow(owner: pg.Pool, graph: GraphInput, planId: string = PLAN.PRO): Promise<SeededWorkflow> {
+  const { tenantId } = await addTenant(owner, planId);
+  return addWorkflow(owner, tenantId, graph);
+}
+
+/** Writes a tenant of an agency of its own as the owner. */
+export async function addTenant(owner: pg.Pool, planId: string = PLAN.PRO): Promise<{ readonly agencyId: string; readonly tenantId: string }> {
   const [agencyId, tenantId] = [randomUUID(), randomUUID()];
   await owner.query("INSERT INTO agencies (id, name) VALUES ($1, 'Agency')", [agencyId]);
   await owner.query("INSERT INTO tenants (id, agency_id, plan_id, name) VALUES ($1, $2, $3, 'Tenant')", [tenantId, agencyId, planId]);
-  return addWorkflow(owner, tenantId, graph);
+  return { agencyId, tenantId };
 }
 
 /** Writes a published workflow of a tenant as the owner. Its trigger node is `start`. */

@@ -32,3 +32,16 @@ export async function countStatements(owner: pg.Pool, work: () => Promise<unknow
   if (rows[0] === undefined) throw new Error("PostgreSQL counted nothing.");
   return rows[0];
 }
+
+/** Counts the queries that a pool is asked for from now on. Set `count` back to begin anew. */
+export function countQueries(pool: pg.Pool): { count: number } {
+  const asked = { count: 0 };
+  const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
+  Object.assign(pool, {
+    query: (...args: unknown[]) => {
+      asked.count += 1;
+      return query(...args);
+    },
+  });
+  return asked;
+}

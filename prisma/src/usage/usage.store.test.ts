@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { JournalUsage } from "@fluxo/core/node/usage";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import fc from "fast-check";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createPool } from "../database/pool.ts";
+import type pg from "pg";
+import { afterEach, expect, test } from "vitest";
 import { cancelExecution } from "../executions/cancel.ts";
 import { claimExecutions } from "../executions/claim.ts";
 import { recordNodes, type JournalRow } from "../executions/journal.ts";
@@ -13,30 +11,18 @@ import { settleExecutions, type Settlement } from "../executions/settle.ts";
 import { createFileStore } from "../files/file-store.ts";
 import { uuidV7 } from "../ids.ts";
 import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { useTestDatabase } from "../testing/test-database.ts";
 import { countUsageDifferences } from "./differences.ts";
 import { rollUsage } from "./roll.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const HOUR_MS = 3_600_000;
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { owner, app, system } = await useTestDatabase();
 
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 8, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 3, role: "fluxo_system" });
-});
 afterEach(async () => {
   await rollAll();
   expect(await differences()).toBe(0);
-});
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await database.drop();
 });
 
 const differences = (): Promise<number> => countUsageDifferences(system, new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() + HOUR_MS));

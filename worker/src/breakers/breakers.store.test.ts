@@ -3,28 +3,23 @@ import type { AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { Clock } from "@fluxo/core/ports/clock";
-import { nodeTiers } from "@fluxo/nodes/catalog";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { claimOutbox, markSent } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { addPlan, queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
-import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { Engine } from "../execution/engine.ts";
-import { createExecutionStore } from "../execution/execution-store.ts";
-import { LeaseKeeper } from "../execution/lease-keeper.ts";
-import { createTestPools, type TestPools } from "../execution/testing/pod.ts";
-import { createNodePorts } from "../node-ports/node-ports.ts";
+import type { Engine } from "../execution/engine.ts";
 import { Breakers, listenForOutages } from "./breakers.ts";
 import { OutageError } from "./outage-error.ts";
+import { createEngine } from "../execution/testing/pod.ts";
 
 const logger = createLogger({ service: "test", level: "fatal" });
 const url = process.env["FLUXO_TEST_REDIS_URL"] ?? "";
-let pools: TestPools;
+const pools = await useTestDatabase();
 let provider: Server;
 let host: string;
 let isDown = true;
@@ -35,7 +30,6 @@ let offsetMs = 0;
 const clock: Clock = { now: () => new Date(Date.now() + offsetMs), sleep: (ms, signal) => systemClock.sleep(ms, signal) };
 
 beforeAll(async () => {
-  pools = await createTestPools();
   provider = createServer((request, response) => {
     void request.toArray().then((chunks: Buffer[]) => {
       calls.push(Buffer.concat(chunks).toString());
@@ -53,7 +47,6 @@ afterAll(async () => {
   for (const redis of connections) redis.disconnect();
   provider.closeAllConnections();
   await new Promise((resolve) => provider.close(resolve));
-  await pools[Symbol.asyncDispose]();
 });
 
 interface Worker {
@@ -75,11 +68,7 @@ async function createWorker(prefix: string): Promise<Worker> {
       breakers.hear(text);
     },
   });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: pools.system, owner: name, leaseMs: 10_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: pools.app, owner: name, leaseMs: 10_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: [host] }) });
-  const engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock, random: () => 0, ports, metrics, breakers } });
+  const engine = createEngine(pools, name, { clock, breakers, privateHosts: [host] });
   return { engine, heard: () => heard };
 }
 

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { NODE_STATUS_ENTRIES_MAX, NODE_STATUS_FIELD, NODE_STATUS_TTL_SECONDS, nodeStatusEntrySchema, nodeStatusStream, nodeStatusWakeChannel, type NodeChange, type NodeStatusEntry } from "@fluxo/contracts/channels/node-status";
 import type { Clock } from "@fluxo/core/ports/clock";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
@@ -11,7 +12,7 @@ import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
 import { ManualClock } from "@fluxo/runtime/testing/manual-clock";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createEngine, createTestPools, deliver, type TestPools } from "../execution/testing/pod.ts";
+import { createEngine, deliver } from "../execution/testing/pod.ts";
 import { StatusPublisher } from "./status-publisher.ts";
 
 const logger = createLogger({ service: "test", level: "silent" });
@@ -19,17 +20,11 @@ const prefix = `channels-${randomUUID()}`;
 const url = process.env["FLUXO_TEST_REDIS_URL"] ?? "";
 const change: NodeChange = { nodeId: "a", item: 0, status: "RUNNING", attempt: 1, reason: null, errorCode: null, at: "2026-01-01T00:00:00.000Z" };
 
-let pools: TestPools;
+const pools = await useTestDatabase();
 const redis = createRedis(url, { prefix, logger, role: "commands" });
 
-beforeAll(async () => {
-  await redis.connect();
-  pools = await createTestPools();
-});
-afterAll(async () => {
-  redis.disconnect();
-  await pools[Symbol.asyncDispose]();
-});
+beforeAll(() => redis.connect());
+afterAll(() => redis.disconnect());
 
 function publisherOn(client: RedisClient, waitingMax?: number, clock: Clock = systemClock) {
   const metrics = createMetrics(createRegistry());
@@ -58,7 +53,7 @@ test("an execution tells every change of its nodes and its own, in order and wit
   const seeded = await seedWorkflow(pools.owner, graph);
   const [executionId = ""] = await queueExecutions(pools.app, seeded, [{}]);
   const { publisher } = publisherOn(redis);
-  await deliver(pools, createEngine(pools, "watched", [], publisher));
+  await deliver(pools, createEngine(pools, "watched", { channel: publisher }));
   await publisher.drain();
   const entries = await entriesOf(seeded.tenantId, executionId);
   expect(entries.map(told).filter((text) => !text.startsWith("start"))).toEqual(["RUNNING", "check RUNNING 1", "check SUCCESS 1", "no SKIPPED 0", "yes RUNNING 1", "yes SUCCESS 1", "SUCCESS"]);
@@ -79,12 +74,12 @@ test("a failure tells its code, a delay what is waited for", async () => {
   const seeded = await seedWorkflow(pools.owner, graph);
   const [executionId = ""] = await queueExecutions(pools.app, seeded, [{}]);
   const { publisher } = publisherOn(redis);
-  await deliver(pools, createEngine(pools, "waiting", [], publisher));
+  await deliver(pools, createEngine(pools, "waiting", { channel: publisher }));
   await publisher.drain();
   expect((await entriesOf(seeded.tenantId, executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "later", status: "WAITING", reason: "DELAY" } }, { change: { status: "WAITING", reason: "DELAY" } }]);
   await pools.owner.query("UPDATE executions SET resume_at = now() - interval '1 s' WHERE id = $1", [executionId]);
   await pools.owner.query(`UPDATE node_executions SET resume_at = now() - interval '1 s' WHERE execution_id = $1 AND resume_at IS NOT NULL`, [executionId]);
-  await createEngine(pools, "waiting", [], publisher).claimAndRun(seeded.tenantId, [executionId]);
+  await createEngine(pools, "waiting", { channel: publisher }).claimAndRun(seeded.tenantId, [executionId]);
   await publisher.drain();
   expect((await entriesOf(seeded.tenantId, executionId)).slice(-2)).toMatchObject([{ change: { nodeId: "bad", status: "FAILED", errorCode: "TEMPLATE_REFERENCE_MISSING" } }, { change: { status: "FAILED" } }]);
 });
@@ -128,7 +123,7 @@ test("a Redis that is away costs an execution nothing but its channel", async ()
   const { publisher, dropped } = publisherOn(away);
   const seeded = await seedWorkflow(pools.owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
   const [executionId = ""] = await queueExecutions(pools.app, seeded, [{}]);
-  await deliver(pools, createEngine(pools, "alone", [], publisher));
+  await deliver(pools, createEngine(pools, "alone", { channel: publisher }));
   const { rows } = await pools.owner.query<{ status: string }>("SELECT status FROM executions WHERE id = $1", [executionId]);
   expect(rows).toEqual([{ status: "SUCCESS" }]);
   expect((await dropped())["unavailable"]).toBeGreaterThanOrEqual(3);

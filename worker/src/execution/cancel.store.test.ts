@@ -1,50 +1,26 @@
 import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import { claimExecutions } from "@fluxo/prisma/executions/claim";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { claimOutbox, markSent } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { PLAN, queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
-import { systemClock } from "@fluxo/runtime/clock";
-import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createNodePorts } from "../node-ports/node-ports.ts";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import type { Engine } from "./engine.ts";
+import { createEngine } from "./testing/pod.ts";
 
-let database: TestDatabase;
+const pools = await useTestDatabase();
+const { owner, app, system } = pools;
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
 let engine: Engine;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 6, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-  const logger = createLogger({ service: "test", level: "error" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: "living", leaseMs: 60_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: "living", leaseMs: 60_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] }) });
-  engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports, metrics } });
+  engine = createEngine(pools, "living", { leaseMs: 60_000, privateHosts: [`127.0.0.1:${sink.port}`] });
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
+afterAll(() => sink.stop());
 
 const graph = (path: string): Parameters<typeof seedWorkflow>[1] => ({
   nodes: [{ id: "start", type: "trigger.manual" }, { id: "call", type: "http.request", params: { url: `${sink.url}${path}`, method: "POST" } }],

@@ -6,23 +6,18 @@ import { settleExecutions } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { addPlan, addWorkflow, PLAN, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import type { Graph } from "@fluxo/test/support/client";
 import { chain as inLine } from "@fluxo/test/support/graphs";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createEngine, createTestPools, deliver, drain, mortalPool, type TestPools } from "./testing/pod.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { createEngine, deliver, drain, mortalPool } from "./testing/pod.ts";
 
-let pools: TestPools;
-
-beforeAll(async () => {
-  pools = await createTestPools();
-});
+const pools = await useTestDatabase();
 
 // Relay and sweep see every tenant: what earlier tests left is not theirs.
 beforeEach(async () => {
   await pools.owner.query("DELETE FROM executions");
 });
-
-afterAll(() => pools[Symbol.asyncDispose]());
 
 const set = (id: string, fields: JsonObject) => ({ id, type: "set", params: { fields } });
 

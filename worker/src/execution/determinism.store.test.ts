@@ -1,49 +1,31 @@
 import type { HttpPort } from "@fluxo/core/ports/http";
-import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { seededRandom } from "@fluxo/test/chaos/random";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import { createNodePorts } from "../node-ports/node-ports.ts";
+import type { Engine } from "./engine.ts";
+import { createEngine } from "./testing/pod.ts";
 
 /** Longest time that a request takes on top of the provider's own. Milliseconds. */
 const SHUFFLE_MS = 12;
 
 const random = seededRandom(20_261_123);
-let database: TestDatabase;
+const pools = await useTestDatabase();
+const { owner, app } = pools;
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
 let workflow: SeededWorkflow;
 /** What every execution of the input must be like: the first one of each outcome. */
 const expected = new Map<boolean, Trace>();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
   workflow = await seedWorkflow(owner, graph());
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
+afterAll(() => sink.stop());
 
 /** Parallel branches and joins, branches not taken, retries, a failure that is handled, and an end that the input decides. */
 function graph(): Parameters<typeof seedWorkflow>[1] {
@@ -94,13 +76,8 @@ function shuffledPort(worker: string, onRequest: (url: string) => Promise<void>)
   };
 }
 
-function createEngine(name: string, onRequest: (url: string) => Promise<void> = () => Promise.resolve()): Engine {
-  const logger = createLogger({ service: "test", level: "fatal" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs: 60_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: name, leaseMs: 60_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const tools = { clock: systemClock, random: () => random.next(), ports: createNodePorts({ http: shuffledPort(name, onRequest) }), metrics };
-  return new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools });
+function createWorker(name: string, onRequest: (url: string) => Promise<void> = () => Promise.resolve()): Engine {
+  return createEngine(pools, name, { leaseMs: 60_000, random: () => random.next(), reach: { http: shuffledPort(name, onRequest) } });
 }
 
 interface Trace {
@@ -142,7 +119,7 @@ function queue(count: number, isFatal = false): Promise<string[]> {
 }
 
 test("a hundred executions in batches of fifty, each with a timing of its own, have one journal", async () => {
-  const engine = createEngine("worker-a");
+  const engine = createWorker("worker-a");
   const ids = await queue(100);
   await Promise.all([engine.claimAndRun(workflow.tenantId, ids.slice(0, 50)), engine.claimAndRun(workflow.tenantId, ids.slice(50))]);
   await engine.claimAndRun(workflow.tenantId, ids);
@@ -155,7 +132,7 @@ test("a hundred executions in batches of fifty, each with a timing of its own, h
 });
 
 test("alone they have the same journal", async () => {
-  const engine = createEngine("worker-b");
+  const engine = createWorker("worker-b");
   const ids = await queue(30);
   await Promise.all(ids.map((id) => engine.claimAndRun(workflow.tenantId, [id])));
   await expectSameTraces(ids);
@@ -164,9 +141,9 @@ test("alone they have the same journal", async () => {
 test("taken over by another worker in the middle, at a request that chance chose, they have the same journal", async () => {
   const ids = await queue(30);
   const left = new Map(ids.map((id) => [id, random.between(1, 9)]));
-  const taker = createEngine("worker-c");
+  const taker = createWorker("worker-c");
   const taken: Promise<unknown>[] = [];
-  const engine = createEngine("worker-d", async (url) => {
+  const engine = createWorker("worker-d", async (url) => {
     const id = ids.find((candidate) => url.includes(candidate)) ?? "";
     left.set(id, (left.get(id) ?? 0) - 1);
     if (left.get(id) !== 0) return;
@@ -185,7 +162,7 @@ test("taken over by another worker in the middle, at a request that chance chose
 });
 
 test("an execution that ends in a failure has one journal and one error, too", async () => {
-  const engine = createEngine("worker-e");
+  const engine = createWorker("worker-e");
   const ids = await queue(20, true);
   await engine.claimAndRun(workflow.tenantId, ids);
   await expectSameTraces(ids, true);

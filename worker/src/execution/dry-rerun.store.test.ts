@@ -1,56 +1,39 @@
 import { dryRerunSchema } from "@fluxo/contracts/http/reruns";
 import type { JsonObject } from "@fluxo/core/json";
 import { graphSchema } from "@fluxo/core/graph/graph";
-import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { claimDryReruns, finishDryRerun } from "@fluxo/prisma/executions/dry-rerun";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createNodePorts } from "../node-ports/node-ports.ts";
 import { DryTaker } from "./dry-taker.ts";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import type { NodeTools } from "./node-runner.ts";
+import type { Engine } from "./engine.ts";
+import { createEngine } from "./testing/pod.ts";
 
 type GraphInput = Parameters<typeof seedWorkflow>[1];
 
 const logger = createLogger({ service: "test", level: "error" });
-let database: TestDatabase;
+const pools = await useTestDatabase();
+const { owner, app, system } = pools;
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
 let engine: Engine;
 let taker: DryTaker;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
   const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: "dry", leaseMs: 60_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: "dry", leaseMs: 60_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const tools: NodeTools = { clock: systemClock, random: () => 0, ports: createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] }) }), metrics };
-  engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools });
+  const tools = { clock: systemClock, random: () => 0, ports: createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] }) }), metrics };
+  engine = createEngine(pools, "dry", { leaseMs: 60_000, privateHosts: [`127.0.0.1:${sink.port}`] });
   taker = new DryTaker({ app, system, owner: "dry", ids: uuidV7, logger, tools });
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
+afterAll(() => sink.stop());
 
 const edge = (from: string, to: string, port = "main") => ({ from, port, to });
 const call = (id: string, path: string, rest: object = {}) => ({ id, type: "http.request", params: { url: `${sink.url}${path}`, method: "POST" }, retry: { maxAttempts: 1 }, ...rest });

@@ -1,64 +1,27 @@
 import type { JsonObject } from "@fluxo/core/json";
-import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { addPlan, PLAN, queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
-import { systemClock } from "@fluxo/runtime/clock";
-import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { countQueries } from "@fluxo/prisma/testing/statements";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import { createNodePorts } from "../node-ports/node-ports.ts";
+import { createPod, type Pod } from "./testing/pod.ts";
 
-let database: TestDatabase;
+const pools = await useTestDatabase();
+const { owner, app } = pools;
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-let statements = 0;
+const asked = countQueries(app);
 const announced: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-  const query = app.query.bind(app) as (...args: unknown[]) => unknown;
-  Object.assign(app, {
-    query: (...args: unknown[]) => {
-      statements += 1;
-      return query(...args);
-    },
-  });
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
-
-interface Worker {
-  readonly engine: Engine;
-  readonly leases: LeaseKeeper;
-}
+afterAll(() => sink.stop());
 
 /** A worker of its own owner name, as one pod would be. */
-function createWorker(name: string, leaseMs = 10_000): Worker {
-  const logger = createLogger({ service: "test", level: "error" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const http = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
-  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: (ids) => void announced.push(...ids), tools: { clock: systemClock, random: () => 0, ports: createNodePorts({ http }), metrics } }) };
+function createWorker(name: string, leaseMs?: number): Pod {
+  return createPod(pools, name, { ...(leaseMs === undefined ? {} : { leaseMs }), privateHosts: [`127.0.0.1:${sink.port}`], announce: (ids) => void announced.push(...ids) });
 }
 
 async function execution(id: string): Promise<{ status: string; reason: string | null; output: JsonObject | null; error_code: string | null; lease_epoch: number; resume_at: Date | null }> {
@@ -92,9 +55,9 @@ test("a chain runs to its end, in constant statements: claim, one per ready set,
   const { engine } = createWorker("w1");
   const [warm, id] = (await queueExecutions(app, workflow, [{ n: 1 }, { n: 7 }])) as [string, string];
   await engine.claimAndRun(workflow.tenantId, [warm]);
-  statements = 0;
+  asked.count = 0;
   expect(await engine.claimAndRun(workflow.tenantId, [id])).toEqual({ claimed: 1, blocked: 0, parked: 0, skipped: 0, starved: 0 });
-  expect(statements).toBe(1 + 5 + 1);
+  expect(asked.count).toBe(1 + 5 + 1);
   expect(await execution(id)).toMatchObject({ status: "SUCCESS", output: { results: { last: { n: 7 } }, failures: [] }, lease_epoch: 1 });
   expect((await journal(id)).map(({ node_id, status }) => [node_id, status])).toEqual(["start", "a", "b", "c", "d"].map((nodeId) => [nodeId, "SUCCESS"]));
 });
@@ -103,9 +66,9 @@ test("a batch shares its statements", async () => {
   const workflow = await seedWorkflow(owner, chain);
   const { engine } = createWorker("w2");
   const ids = await queueExecutions(app, workflow, Array.from({ length: 50 }, (_, n) => ({ n })));
-  statements = 0;
+  asked.count = 0;
   expect(await engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 50 });
-  expect(statements / 50).toBeLessThanOrEqual(0.5);
+  expect(asked.count / 50).toBeLessThanOrEqual(0.5);
   const { rows } = await owner.query("SELECT count(*)::int AS n FROM executions WHERE tenant_id = $1 AND status = 'SUCCESS'", [workflow.tenantId]);
   expect(rows[0].n).toBe(50);
 });

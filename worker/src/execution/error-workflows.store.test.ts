@@ -1,17 +1,18 @@
 import type { JsonObject } from "@fluxo/core/json";
 import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import type { Graph } from "@fluxo/test/support/client";
 import { chain as inLine } from "@fluxo/test/support/graphs";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { createEngine, createTestPools, deliver, drain, mortalPool, type TestPools } from "./testing/pod.ts";
+import { createEngine, deliver, drain, mortalPool } from "./testing/pod.ts";
 
-let pools: TestPools;
+const pools = await useTestDatabase();
 let sink: Sink;
 
 beforeAll(async () => {
-  [pools, sink] = await Promise.all([createTestPools(), startSink()]);
+  sink = await startSink();
 });
 
 // Relay and sweep see every tenant: what earlier tests left is not theirs.
@@ -19,10 +20,7 @@ beforeEach(async () => {
   await pools.owner.query("DELETE FROM executions");
 });
 
-afterAll(async () => {
-  await sink.stop();
-  await pools[Symbol.asyncDispose]();
-});
+afterAll(() => sink.stop());
 
 /** start → rest, one after the other. */
 const chain = (trigger: string, ...rest: Graph["nodes"]): Graph => inLine({ id: "start", type: trigger }, ...rest);
@@ -142,11 +140,11 @@ test("a crash that the sweep finds counts: an act of unknown outcome fails the e
   const act = { id: "act", type: "http.request", params: { url: `${sink.url}${path}`, method: "POST", onUncertain: "fail" } };
   const { failing: workflow, tenantId } = await failing(chain("trigger.manual", act));
   const [id = ""] = await queueExecutions(pools.app, workflow, [{}]);
-  void createEngine(pools, "crashed", [`127.0.0.1:${sink.port}`]).claimAndRun(tenantId, [id]);
+  void createEngine(pools, "crashed", { privateHosts: [`127.0.0.1:${sink.port}`] }).claimAndRun(tenantId, [id]);
   await expect.poll(() => sink.received(path).length).toBe(1);
   const { rows } = await pools.owner.query("SELECT status FROM node_executions WHERE execution_id = $1 AND node_id = 'act'", [id]);
   expect(rows, "the node wrote its intent").toEqual([{ status: "RUNNING" }]);
-  await drain(pools, createEngine(pools, "survivor", [`127.0.0.1:${sink.port}`]));
+  await drain(pools, createEngine(pools, "survivor", { privateHosts: [`127.0.0.1:${sink.port}`] }));
   expect(await told()).toMatchObject([{ key: id, status: "SUCCESS", input: { execution: { error: { code: "SIDE_EFFECT_UNCERTAIN", nodeId: "act" } } } }]);
   expect(sink.received(path)).toHaveLength(1);
 });
@@ -158,7 +156,7 @@ test("time-outs and versions that cannot be read are told; what was refused, can
     [chain("trigger.manual", { id: "x", type: "unheard.of" }), "EXECUTION_UNREADABLE"],
     [chain("trigger.manual"), undefined],
   ];
-  const engine = createEngine(pools, "one", [`127.0.0.1:${sink.port}`]);
+  const engine = createEngine(pools, "one", { privateHosts: [`127.0.0.1:${sink.port}`] });
   for (const [graph, code] of cases) {
     const { failing: workflow, tenantId } = await failing(graph);
     const [id = ""] = await queueExecutions(pools.app, workflow, [{}]);

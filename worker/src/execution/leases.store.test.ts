@@ -1,5 +1,4 @@
 import type { Clock } from "@fluxo/core/ports/clock";
-import { nodeTiers } from "@fluxo/nodes/catalog";
 import { createPool } from "@fluxo/prisma/database/pool";
 import { recordNodes, type JournalRow } from "@fluxo/prisma/executions/journal";
 import { extendLeases } from "@fluxo/prisma/executions/leases";
@@ -8,63 +7,36 @@ import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
 import { claimOutbox } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
-import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
-import { createNodePorts } from "../node-ports/node-ports.ts";
+import { createPod, type Pod, type PodOptions } from "./testing/pod.ts";
 
 const HOUR_MS = 3_600_000;
 const SWEEP_MAX = 500;
 /** Long enough for two calls on a busy machine. */
 const ZOMBIE_LEASE_MS = 4_000;
 
-let database: TestDatabase;
+const { database, owner, app, system } = await useTestDatabase();
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
+afterAll(() => sink.stop());
 
 // Relay and sweep see every tenant: what earlier tests left is not theirs.
 beforeEach(async () => {
   await owner.query("DELETE FROM outbox");
 });
 
-interface Worker {
-  readonly engine: Engine;
-  readonly leases: LeaseKeeper;
-}
-
 /** A worker of its own owner name, as one pod would be. Its heartbeats begin with `leases.start()`. */
-function createWorker(name: string, { leaseMs = 60_000, clock = systemClock, pool = app }: { readonly leaseMs?: number; readonly clock?: Clock; readonly pool?: pg.Pool } = {}): Worker {
-  const logger = createLogger({ service: "test", level: "fatal" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock, logger, metrics });
-  const store = createExecutionStore({ pool, owner: name, leaseMs, nodeTiers: nodeTiers(), clock, metrics });
-  const http = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
-  return { leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock, random: () => 0, ports: createNodePorts({ http }), metrics } }) };
+function createWorker(name: string, { pool = app, ...options }: Pick<PodOptions, "leaseMs" | "clock"> & { readonly pool?: pg.Pool } = {}): Pod {
+  return createPod({ app: pool, system }, name, { ...options, privateHosts: [`127.0.0.1:${sink.port}`] });
 }
 
 /** A pod whose wall clock is wrong by so much. */

@@ -1,59 +1,30 @@
 import { at } from "@fluxo/core/collections";
 import type { HttpPort } from "@fluxo/core/ports/http";
-import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
-import { systemClock } from "@fluxo/runtime/clock";
+import { countQueries } from "@fluxo/prisma/testing/statements";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createNodePorts } from "../node-ports/node-ports.ts";
-import { Engine } from "./engine.ts";
-import { createExecutionStore } from "./execution-store.ts";
-import { LeaseKeeper } from "./lease-keeper.ts";
+import type { Engine } from "./engine.ts";
 import { PARALLEL_NODES_MAX } from "./limits.ts";
+import { createEngine } from "./testing/pod.ts";
 
 const ITEMS = 200;
 
-let database: TestDatabase;
+const pools = await useTestDatabase();
+const { owner, app } = pools;
 let sink: Sink;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
-let statements = 0;
+const asked = countQueries(app);
 
 beforeAll(async () => {
-  database = await createTestDatabase();
   sink = await startSink();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-  const query = app.query.bind(app) as (...args: unknown[]) => unknown;
-  Object.assign(app, {
-    query: (...args: unknown[]) => {
-      statements += 1;
-      return query(...args);
-    },
-  });
 });
 
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end(), system.end()]);
-  await sink.stop();
-  await database.drop();
-});
+afterAll(() => sink.stop());
 
 /** A worker of its own owner name, as one pod would be. */
-function createEngine(name: string, onRequest: (url: string) => Promise<void> = () => Promise.resolve()): Engine {
-  const logger = createLogger({ service: "test", level: "fatal" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs: 60_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: name, leaseMs: 60_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
+function createWorker(name: string, onRequest: (url: string) => Promise<void> = () => Promise.resolve()): Engine {
   const client = createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] });
   const http: HttpPort = {
     send: async (request) => {
@@ -61,7 +32,7 @@ function createEngine(name: string, onRequest: (url: string) => Promise<void> = 
       return client.send(request);
     },
   };
-  return new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports: createNodePorts({ http }), metrics } });
+  return createEngine(pools, name, { leaseMs: 60_000, reach: { http } });
 }
 
 type GraphInput = Parameters<typeof seedWorkflow>[1];
@@ -98,9 +69,9 @@ test("a worker that dies in the middle of 200 items: the next one goes on from t
   ], [["each", "call", "item"], ["call", "keep"]]));
   const id = await queueOne(workflow, { items: Array.from({ length: ITEMS }, (_, index) => ({ id: `item-${index}` })) });
   let calls = 0;
-  const heir = createEngine("heir");
+  const heir = createWorker("heir");
   let takeover: Promise<unknown> | undefined;
-  const dying = createEngine("dying", async () => {
+  const dying = createWorker("dying", async () => {
     calls += 1;
     if (calls < ITEMS / 2) return;
     takeover ??= (async () => {
@@ -128,11 +99,11 @@ test("a worker that dies in the middle of 200 items: the next one goes on from t
 test("items of one turn share their statements", async () => {
   const workflow = await seedWorkflow(owner, loopGraph({ params: { items: "{{ trigger.items }}", concurrency: 10 } }, [{ id: "keep", type: "set", params: { fields: { n: "{{ item }}" } } }], [["each", "keep", "item"]]));
   const id = await queueOne(workflow, { items: Array.from({ length: ITEMS }, (_, index) => index) });
-  statements = 0;
-  await createEngine("sharing").claimAndRun(workflow.tenantId, [id]);
+  asked.count = 0;
+  await createWorker("sharing").claimAndRun(workflow.tenantId, [id]);
   expect(await recordOf(id)).toMatchObject({ status: "SUCCESS" });
   // Ten items at a time: a statement for each ten, and claim, version, trigger, items, end, after, settle.
-  expect(statements).toBeLessThanOrEqual((2 * ITEMS) / 10 + 10);
+  expect(asked.count).toBeLessThanOrEqual((2 * ITEMS) / 10 + 10);
 });
 
 test("a delay in a body suspends the execution when nothing else is left, and each item goes on after its time", async () => {
@@ -141,7 +112,7 @@ test("a delay in a body suspends the execution when nothing else is left, and ea
     { id: "call", type: "http.request", params: { url: `${sink.url}/echo/loop-delay`, method: "POST", body: { item: "{{ item }}" } } },
   ], [["each", "pause", "item"], ["pause", "call"]]));
   const id = await queueOne(workflow, { items: [] });
-  const engine = createEngine("delayed");
+  const engine = createWorker("delayed");
   await engine.claimAndRun(workflow.tenantId, [id]);
   expect(await recordOf(id)).toMatchObject({ status: "WAITING", reason: "DELAY" });
   expect((await rowsOf(id, "pause")).map(({ item, status }) => [item, status])).toEqual([[0, "WAITING"], [1, "WAITING"]]);
@@ -163,7 +134,7 @@ test("failures of items by policy, and branches pruned per item", async () => {
     { id: "good", type: "set", params: { fields: { item: "{{ item }}" } } },
   ];
   const edges = [["each", "route", "item"], ["route", "bad", "true"], ["route", "good", "false"]] as const;
-  const engine = createEngine("failing");
+  const engine = createWorker("failing");
   const run = async (onItemError: string): Promise<string> => {
     const workflow = await seedWorkflow(owner, loopGraph({ params: { items: ["a", "bad", "c"], onItemError } }, body, edges));
     const id = await queueOne(workflow, { items: [] });
@@ -192,9 +163,9 @@ test("the winner of a merge of the first branch is in the journal before anythin
   };
   const workflow = await seedWorkflow(owner, graph);
   const id = await queueOne(workflow, { items: [] });
-  const heir = createEngine("merge-heir");
+  const heir = createWorker("merge-heir");
   let takeover: Promise<unknown> | undefined;
-  const dying = createEngine("merge-dying", async (url) => {
+  const dying = createWorker("merge-dying", async (url) => {
     if (!url.includes("merge-use")) return;
     takeover ??= (async () => {
       expect((await rowsOf(id, "first")).map(({ status, output }) => [status, (output as { nodeId: string }).nodeId])).toEqual([["SUCCESS", "fast"]]);

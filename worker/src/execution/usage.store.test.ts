@@ -2,10 +2,11 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createEngine, createPod, createTestPools, deliver, type TestPools } from "./testing/pod.ts";
+import { createEngine, createPod, deliver } from "./testing/pod.ts";
 
-let pools: TestPools;
+const pools = await useTestDatabase();
 let server: Server;
 let port: number;
 let receivedBytes = 0;
@@ -20,15 +21,11 @@ function serve(socket: Socket): void {
 }
 
 beforeAll(async () => {
-  pools = await createTestPools();
   server = createServer(serve);
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   ({ port } = server.address() as AddressInfo);
 });
-afterAll(async () => {
-  server.close();
-  await pools[Symbol.asyncDispose]();
-});
+afterAll(() => void server.close());
 
 async function runCall(params: object): Promise<{ status: string; usage: { egressBytes?: number } | null }> {
   const workflow = await seedWorkflow(pools.owner, {
@@ -39,7 +36,7 @@ async function runCall(params: object): Promise<{ status: string; usage: { egres
     edges: [{ from: "start", to: "call" }],
   });
   const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
-  await deliver(pools, createEngine(pools, "worker", [`127.0.0.1:${port}`]));
+  await deliver(pools, createEngine(pools, "worker", { privateHosts: [`127.0.0.1:${port}`] }));
   const { rows } = await pools.owner.query<{ status: string; usage: { egressBytes?: number } | null }>("SELECT status, usage FROM node_executions WHERE execution_id = $1 AND node_id = 'call'", [executionId]);
   const metered = await pools.owner.query<{ bytes: number; nodes: number }>(
     "SELECT sum(egress_bytes)::int AS bytes, sum(node_executions)::int AS nodes FROM usage_events WHERE tenant_id = $1 AND node_type = 'http.request'",
@@ -79,7 +76,7 @@ const balanced = async (): Promise<unknown> => (await pools.owner.query("SELECT 
 test("what an attempt sent that a cancel cut off counts when its execution ends; the node is no node execution", async () => {
   const workflow = await seedWorkflow(pools.owner, callGraph({ maxAttempts: 1 }));
   const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
-  const { engine, leases } = createPod(pools, "canceled", [`127.0.0.1:${port}`]);
+  const { engine, leases } = createPod(pools, "canceled", { privateHosts: [`127.0.0.1:${port}`] });
   receivedBytes = 0;
   // Nobody answers.
   answers = [""];
@@ -99,7 +96,7 @@ test("attempts of a node that waits for its next one count when its execution is
   const [executionId = ""] = await queueExecutions(pools.app, workflow, [{}]);
   receivedBytes = 0;
   answers = ["HTTP/1.1 503 Service Unavailable\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n"];
-  await deliver(pools, createEngine(pools, "waiting", [`127.0.0.1:${port}`]));
+  await deliver(pools, createEngine(pools, "waiting", { privateHosts: [`127.0.0.1:${port}`] }));
   expect((await pools.owner.query("SELECT status, reason FROM executions WHERE id = $1", [executionId])).rows).toEqual([{ status: "WAITING", reason: "BACKOFF" }]);
   expect(await meteredOf(workflow.tenantId)).toEqual({ bytes: 0, nodes: 0 });
   await cancelExecution(pools.app, workflow.tenantId, executionId);

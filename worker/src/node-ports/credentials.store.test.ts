@@ -3,13 +3,11 @@ import { Redactor } from "@fluxo/core/credentials/redactor";
 import type { CredentialKind } from "@fluxo/core/credentials/kinds";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { JsonObject } from "@fluxo/core/json";
-import { nodeTiers } from "@fluxo/nodes/catalog";
 import { AccessTokens } from "@fluxo/prisma/credentials/access-tokens";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { createTenantDb, type TenantDb } from "@fluxo/prisma/database/tenant-db";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { addCredential, useCredential } from "@fluxo/prisma/testing/credentials";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { CLIENT, startTokenServer, type TokenServer } from "@fluxo/prisma/testing/token-server";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
@@ -17,23 +15,16 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createStaticKeyProvider } from "@fluxo/runtime/secrets/key-provider";
 import { createVault } from "@fluxo/runtime/secrets/vault";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Engine } from "../execution/engine.ts";
-import { createExecutionStore } from "../execution/execution-store.ts";
-import { LeaseKeeper } from "../execution/lease-keeper.ts";
+import type { Engine } from "../execution/engine.ts";
 import { createCredentials } from "./credentials.ts";
-import { createNodePorts } from "./node-ports.ts";
 import { startEchoServer, type EchoServer } from "./testing/echo-server.ts";
+import { createEngine } from "../execution/testing/pod.ts";
 
 const vault = createVault(createStaticKeyProvider(randomBytes(32)), () => performance.now());
 const registry = createRegistry();
 const logLines: string[] = [];
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-let system: pg.Pool;
+const { owner, app, system } = await useTestDatabase();
 let tenantDb: TenantDb;
 let echo: EchoServer;
 let stranger: EchoServer;
@@ -42,26 +33,18 @@ let tokens: AccessTokens;
 let engine: Engine;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
   tenantDb = createTenantDb(app);
   [echo, stranger, tokenServer] = await Promise.all([startEchoServer(), startEchoServer(), startTokenServer()]);
   const logger = createLogger({ service: "worker", level: "trace", destination: { write: (line) => void logLines.push(line) } });
   const metrics = createMetrics(registry);
   const http = createGuardedClient({ allowedPrivateHosts: [echo.host, stranger.host, `127.0.0.1:${tokenServer.port}`] });
   tokens = new AccessTokens({ db: app, vault, http, clock: systemClock, owner: "w" });
-  const leases = new LeaseKeeper({ pool: system, owner: "w", leaseMs: 10_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: "w", leaseMs: 10_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const ports = createNodePorts({ http, credentials: createCredentials({ db: app, vault, tokens }) });
-  engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports, metrics } });
+  engine = createEngine({ app, system }, "w", { logger, metrics, reach: { http, credentials: createCredentials({ db: app, vault, tokens }) } });
 });
 
 afterAll(async () => {
   await tenantDb.close();
-  await Promise.all([owner.end(), app.end(), system.end(), echo.stop(), stranger.stop(), tokenServer.stop()]);
-  await database.drop();
+  await Promise.all([echo.stop(), stranger.stop(), tokenServer.stop()]);
 });
 
 interface Call {

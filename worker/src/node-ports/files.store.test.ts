@@ -1,28 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { FILE_BYTES_MAX, type FilePort } from "@fluxo/core/ports/files";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { createFileStore } from "@fluxo/prisma/files/file-store";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { filePort } from "./files.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
+const { owner, app } = await useTestDatabase();
 let workflow: SeededWorkflow;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 2 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 3, role: "fluxo_app" });
   workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
-});
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
 async function portOf(of: SeededWorkflow): Promise<FilePort> {

@@ -1,24 +1,10 @@
-import { createPool } from "@fluxo/prisma/database/pool";
 import { queueExecutions, seedWorkflow } from "@fluxo/prisma/testing/seed";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { createMemory } from "./memory.ts";
 
-let database: TestDatabase;
-let owner: pg.Pool;
-let app: pg.Pool;
-
-beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 });
-  app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 4, role: "fluxo_app" });
-});
-
-afterAll(async () => {
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
-});
+const { owner, app } = await useTestDatabase();
 
 test("every port speaks for its own execution, node and item", async () => {
   const workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { NODE_TEST_AGE_MAX_MS, NODE_TEST_LIST, nodeTestReplyKey, nodeTestResultSchema, type NodeTestRequest, type NodeTestResult } from "@fluxo/contracts/channels/node-test";
 import { seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
 import { createLogger } from "@fluxo/runtime/logger";
@@ -9,7 +10,6 @@ import { createRedis } from "@fluxo/runtime/redis";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createTestPools, type TestPools } from "../execution/testing/pod.ts";
 import { createNodePorts } from "../node-ports/node-ports.ts";
 import { NodeTestTaker } from "./node-test-taker.ts";
 import { runNodeTest } from "./run-node-test.ts";
@@ -19,13 +19,12 @@ const url = process.env["FLUXO_TEST_REDIS_URL"] ?? "";
 const prefix = `node-tests-${randomUUID()}`;
 const redis = createRedis(url, { prefix, logger, role: "commands" });
 
-let pools: TestPools;
+const pools = await useTestDatabase();
 let sink: Sink;
 let taker: NodeTestTaker;
 let seeded: SeededWorkflow;
 
 beforeAll(async () => {
-  pools = await createTestPools();
   sink = await startSink();
   const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: [`127.0.0.1:${sink.port}`] }) });
   const tools = { clock: systemClock, random: () => 0, ports, metrics: createMetrics(createRegistry()) };
@@ -48,7 +47,6 @@ afterAll(async () => {
   await taker.stop();
   redis.disconnect();
   await sink.stop();
-  await pools[Symbol.asyncDispose]();
 });
 
 async function ask(nodeId: string, given: Partial<NodeTestRequest> = {}): Promise<NodeTestResult> {

@@ -5,6 +5,7 @@ import { captureSample } from "@fluxo/prisma/access/hook-samples";
 import { resolveHook } from "@fluxo/prisma/access/hooks";
 import { readResponses } from "@fluxo/prisma/executions/responses";
 import { uuidV7 } from "@fluxo/prisma/ids";
+import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { healthRouter } from "@fluxo/runtime/health";
 import { createAddressRanges } from "@fluxo/runtime/http/client-address";
@@ -13,10 +14,10 @@ import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metrics";
 import { createRedis } from "@fluxo/runtime/redis";
 import { createSecretBox } from "@fluxo/runtime/secrets/box";
-import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
 import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { insertHook, insertTenant, openPool, type HookRow, type TestPool } from "../../testing/rows.ts";
+import { addTenant } from "@fluxo/prisma/testing/seed";
+import { addHook, type SeededHook } from "../../testing/hooks.ts";
 import { createIngressApp } from "../app.ts";
 import { Gate } from "../gate.ts";
 import { toWebhookHook } from "../hook.ts";
@@ -35,9 +36,7 @@ const logger = createLogger({ service: "ingress", level: "silent" });
 const RESULTS_BYTES_MAX = 10_000;
 const box = createSecretBox(Buffer.alloc(32, 7));
 
-let database: TestDatabase;
-let owner: TestPool;
-let app: TestPool;
+const { owner, app } = await useTestDatabase();
 let server: RunningServer;
 let tenantId: string;
 let metrics: Metrics;
@@ -47,10 +46,7 @@ const publisher = createRedis(url, { prefix, logger, role: "commands" });
 const subscriber = createRedis(url, { prefix, logger, role: "blocking" });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = openPool(database.ownerUrl);
-  app = openPool(database.appUrl);
-  ({ tenantId } = await insertTenant(owner));
+  ({ tenantId } = await addTenant(owner));
   const registry = createRegistry();
   metrics = createMetrics(registry);
   const options = { clock: systemClock, logger, metrics };
@@ -78,16 +74,14 @@ afterAll(async () => {
   await server.close(1_000);
   publisher.disconnect();
   subscriber.disconnect();
-  await Promise.all([owner.end(), app.end()]);
-  await database.drop();
 });
 
-function hookWith(response: unknown): Promise<HookRow> {
-  return insertHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery", response } });
+function hookWith(response: unknown): Promise<SeededHook> {
+  return addHook(owner, tenantId, { config: { authentication: { mode: "none" }, deliveryIdHeader: "x-delivery", response } });
 }
 
 /** Calls a hook and gives the id of the execution that this made, while the answer is still to come. */
-async function call(hook: HookRow, delivery: string = randomUUID()): Promise<{ executionId: string; answer: Promise<Response> }> {
+async function call(hook: SeededHook, delivery: string = randomUUID()): Promise<{ executionId: string; answer: Promise<Response> }> {
   const known = accepted.length;
   const answer = fetch(`http://127.0.0.1:${server.port}/hooks/${hook.token}`, { method: "POST", body: "{}", headers: { "content-type": "application/json", "x-delivery": delivery } });
   await vi.waitFor(() => expect(accepted.length).toBe(known + 1), PATIENCE_MS);
@@ -229,7 +223,7 @@ test("a caller that goes away is no longer waited for, and loses nothing", async
 
 test("what belongs to another tenant, or has no answer yet, is not found", async () => {
   const { executionId, answer } = await call(await hookWith({ mode: "respondNode", timeoutSeconds: 1 }));
-  const other = await insertTenant(owner);
+  const other = await addTenant(owner);
   await respond(executionId, { status: 200, headers: {}, body: null });
   const awaited = [
     { tenantId: other.tenantId, executionId, mode: "respondNode" as const },

@@ -11,7 +11,7 @@ import type { Logger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import { createRedis, type RedisClient } from "@fluxo/runtime/redis";
 import type { SecretBox } from "@fluxo/runtime/secrets/box";
-import type { TestPool } from "../../testing/rows.ts";
+import type pg from "pg";
 import { createIngressApp } from "../app.ts";
 import { Gate } from "../gate.ts";
 import { toWebhookHook } from "../hook.ts";
@@ -23,7 +23,7 @@ import { Recorder } from "../recorder.ts";
 import { WaitingRoom } from "../responses/waiting-room.ts";
 
 export interface ServeOptions {
-  readonly db: TestPool;
+  readonly db: pg.Pool;
   readonly box: SecretBox;
   readonly logger: Logger;
   readonly hookTtlMs?: number;

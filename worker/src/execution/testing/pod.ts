@@ -1,57 +1,56 @@
+import type { Clock, Random } from "@fluxo/core/ports/clock";
 import { nodeTiers } from "@fluxo/nodes/catalog";
-import { createPool } from "@fluxo/prisma/database/pool";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { claimOutbox, markSent } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
+import type { TestPools } from "@fluxo/prisma/testing/test-database";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createGuardedClient } from "@fluxo/runtime/http/guarded-client";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
-import { createTestDatabase } from "@fluxo/test/support/database";
-import pg from "pg";
+import { createLogger, type Logger } from "@fluxo/runtime/logger";
+import { createMetrics, createRegistry, type Metrics } from "@fluxo/runtime/metrics";
+import type pg from "pg";
 import type { StatusChannel } from "../../channels/status-publisher.ts";
-import { createNodePorts } from "../../node-ports/node-ports.ts";
+import { createNodePorts, type NodePortParts } from "../../node-ports/node-ports.ts";
 import { Engine } from "../engine.ts";
 import { createExecutionStore } from "../execution-store.ts";
 import { LeaseKeeper } from "../lease-keeper.ts";
+import type { NodeTools } from "../node-runner.ts";
 
-/** A database of a test file's own, with connections of every role. */
-export interface TestPools extends AsyncDisposable {
-  readonly owner: pg.Pool;
-  readonly app: pg.Pool;
-  readonly system: pg.Pool;
+export interface PodOptions {
+  readonly leaseMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Private hosts (`host:port`) that nodes may call. */
+  readonly privateHosts?: readonly string[];
+  /** What nodes reach instead of, or beside, the guarded client. */
+  readonly reach?: Partial<NodePortParts>;
+  readonly metrics?: Metrics;
+  readonly logger?: Logger;
+  readonly announce?: (executionIds: readonly string[]) => void;
+  readonly channel?: StatusChannel;
+  readonly breakers?: NodeTools["breakers"];
 }
 
-export async function createTestPools(): Promise<TestPools> {
-  const database = await createTestDatabase();
-  const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  const app = createPool({ connectionString: database.appUrl, applicationName: "test", max: 5, role: "fluxo_app" });
-  const system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: 2, role: "fluxo_system" });
-  return {
-    owner,
-    app,
-    system,
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([owner.end(), app.end(), system.end()]);
-      await database.drop();
-    },
-  };
+/** A worker as one pod runs it. */
+export interface Pod {
+  readonly engine: Engine;
+  /** Hear of cancels; heartbeats begin with `leases.start()`. */
+  readonly leases: LeaseKeeper;
 }
 
-/** The engine of a pod of its own name. @param app its connections, where they are not those of the pools */
-export function createEngine(pools: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): Engine {
-  return createPod(pools, name, privateHosts, channel).engine;
+/** A pod of its own name. @param pools whose `app` may be another one's connections, such as those of a pod that dies */
+export function createPod({ app, system }: Pick<TestPools, "app" | "system">, name: string, options: PodOptions = {}): Pod {
+  const { leaseMs = 60_000, clock = systemClock, random = () => 0, privateHosts = [], metrics = createMetrics(createRegistry()), announce = () => undefined, channel, breakers } = options;
+  const { logger = createLogger({ service: "test", level: "fatal" }), reach } = options;
+  const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: privateHosts }), ...reach });
+  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock, logger, metrics });
+  const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock, metrics });
+  const tools = { clock, random, ports, metrics, ...(breakers === undefined ? {} : { breakers }) };
+  return { engine: new Engine({ store, leases, ids: uuidV7, logger, announce, ...(channel === undefined ? {} : { channel }), tools }), leases };
 }
 
-/** The same with its leases, which hear of cancels. */
-export function createPod({ app, system }: Pick<TestPools, "app" | "system">, name: string, privateHosts: readonly string[] = [], channel?: StatusChannel): { readonly engine: Engine; readonly leases: LeaseKeeper } {
-  const logger = createLogger({ service: "test", level: "fatal" });
-  const metrics = createMetrics(createRegistry());
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs: 10_000, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: name, leaseMs: 10_000, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  const ports = createNodePorts({ http: createGuardedClient({ allowedPrivateHosts: privateHosts }) });
-  const engine = new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, ...(channel === undefined ? {} : { channel }), tools: { clock: systemClock, random: () => 0, ports, metrics } });
-  return { engine, leases };
+export function createEngine(pools: Pick<TestPools, "app" | "system">, name: string, options: PodOptions = {}): Engine {
+  return createPod(pools, name, options).engine;
 }
 
 /** Does what the relay and Inngest do until the outbox is empty: hands each event to the engine. Events of the future stay. @returns how many events there were */

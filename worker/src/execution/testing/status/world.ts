@@ -7,21 +7,16 @@ import { intake, type IntakeResult } from "@fluxo/prisma/executions/intake";
 import { recordNodes } from "@fluxo/prisma/executions/journal";
 import { extendLeases, type HeldLease } from "@fluxo/prisma/executions/leases";
 import { settleExecutions, type Settlement } from "@fluxo/prisma/executions/settle";
-import { uuidV7 } from "@fluxo/prisma/ids";
 import { drainParked } from "@fluxo/prisma/relay/drain";
 import { claimOutbox, markSent, type OutboxEntry } from "@fluxo/prisma/relay/outbox";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { addPlan, addWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
-import { systemClock } from "@fluxo/runtime/clock";
-import { createLogger } from "@fluxo/runtime/logger";
-import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
 import type pg from "pg";
-import { Engine } from "../../engine.ts";
-import { createExecutionStore } from "../../execution-store.ts";
-import { LeaseKeeper } from "../../lease-keeper.ts";
+import type { Engine } from "../../engine.ts";
+import type { LeaseKeeper } from "../../lease-keeper.ts";
 import { Gate, type HeldRequest } from "./gate.ts";
 import { BACKOFF, DELAY, LEASE, PARK, RELAY_LEASE, STALE, type ModelSettlement, type StatusModel } from "./model.ts";
-import { createNodePorts } from "../../../node-ports/node-ports.ts";
+import { createPod } from "../pod.ts";
 
 const MINUTE_MS = 60_000;
 /** More than any run of commands has. */
@@ -323,13 +318,9 @@ export interface Observation {
 }
 
 function createWorker({ app, system }: Pools, name: string): Worker {
-  const logger = createLogger({ service: "test", level: "fatal" });
-  const metrics = createMetrics(createRegistry());
   const leaseMs = LEASE * MINUTE_MS;
   const gate = new Gate();
-  const leases = new LeaseKeeper({ pool: system, owner: name, leaseMs, clock: systemClock, logger, metrics });
-  const store = createExecutionStore({ pool: app, owner: name, leaseMs, nodeTiers: nodeTiers(), clock: systemClock, metrics });
-  return { gate, leases, engine: new Engine({ store, leases, ids: uuidV7, logger, announce: () => undefined, tools: { clock: systemClock, random: () => 0, ports: createNodePorts({ http: gate }), metrics } }) };
+  return { gate, ...createPod({ app, system }, name, { leaseMs, reach: { http: gate } }) };
 }
 
 function settlementOf(settlement: ModelSettlement): Settlement {
