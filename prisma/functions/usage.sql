@@ -113,9 +113,13 @@ LANGUAGE sql STABLE AS $$
            sum(h.egress_bytes) AS egress, sum(h.storage_bytes) AS storage
     FROM usage_hours h WHERE h.hour >= p_from AND h.hour < p_to GROUP BY 1
   ), all_hours AS (
-    SELECT h.tenant_id, sum(h.executions) AS executions, sum(h.node_executions) AS node_executions, sum(h.ai_cost_micros) AS cost, sum(h.storage_bytes) AS storage FROM usage_hours h GROUP BY 1
+    SELECT h.tenant_id, sum(h.executions) AS executions, sum(h.node_executions) AS node_executions, sum(h.ai_input_tokens + h.ai_output_tokens) AS tokens, sum(h.ai_cost_micros) AS cost,
+           sum(h.egress_bytes) AS egress, sum(h.storage_bytes) AS storage
+    FROM usage_hours h GROUP BY 1
   ), all_days AS (
-    SELECT d.tenant_id, sum(d.executions) AS executions, sum(d.node_executions) AS node_executions, sum(d.ai_cost_micros) AS cost, sum(d.storage_bytes) AS storage FROM usage_days d GROUP BY 1
+    SELECT d.tenant_id, sum(d.executions) AS executions, sum(d.node_executions) AS node_executions, sum(d.ai_input_tokens + d.ai_output_tokens) AS tokens, sum(d.ai_cost_micros) AS cost,
+           sum(d.egress_bytes) AS egress, sum(d.storage_bytes) AS storage
+    FROM usage_days d GROUP BY 1
   ), unrolled AS (
     SELECT e.tenant_id, sum(e.storage_bytes) AS storage FROM usage_events e CROSS JOIN mark m WHERE e.txid >= m.upto AND e.id > m.floor_id GROUP BY 1
   ), kept AS (
@@ -134,8 +138,8 @@ LANGUAGE sql STABLE AS $$
                                ('rolledAiCostMicros', t.cost, m.cost), ('rolledEgressBytes', t.egress, m.egress), ('rolledStorageBytes', t.storage, m.storage)) AS x(measure, expected, metered)
     UNION ALL
     SELECT coalesce(t.tenant_id, m.tenant_id), x.measure, '', x.expected, x.metered FROM all_hours t FULL JOIN all_days m ON m.tenant_id = t.tenant_id
-    CROSS JOIN LATERAL (VALUES ('daysExecutions', t.executions, m.executions), ('daysNodeExecutions', t.node_executions, m.node_executions), ('daysAiCostMicros', t.cost, m.cost),
-                               ('daysStorageBytes', t.storage, m.storage)) AS x(measure, expected, metered)
+    CROSS JOIN LATERAL (VALUES ('daysExecutions', t.executions, m.executions), ('daysNodeExecutions', t.node_executions, m.node_executions), ('daysAiTokens', t.tokens, m.tokens),
+                               ('daysAiCostMicros', t.cost, m.cost), ('daysEgressBytes', t.egress, m.egress), ('daysStorageBytes', t.storage, m.storage)) AS x(measure, expected, metered)
     UNION ALL
     SELECT coalesce(k.tenant_id, s.tenant_id), 'storageBytes', '', k.bytes, s.bytes
     FROM kept k FULL JOIN (SELECT x.tenant_id, sum(x.storage) AS bytes FROM (SELECT tenant_id, storage FROM all_days UNION ALL SELECT tenant_id, storage FROM unrolled) x GROUP BY 1) s ON s.tenant_id = k.tenant_id
