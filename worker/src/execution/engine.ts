@@ -75,7 +75,7 @@ export class Engine {
   /**
    * Admits, leases and runs executions of one tenant. Safe to call for any id at any time: what cannot be claimed is skipped. Executions without a slot
    * are claimed as soon as others of the same call end. What this process has ended is skipped without asking.
-   * @throws EngineStoppingError, or what the database threw before anything was claimed
+   * @throws EngineStoppingError, or what the database threw: what runs by then runs on, and what was claimed but could not be read is taken over when its lease is over
    */
   async claimAndRun(tenantId: string, executionIds: readonly string[]): Promise<BatchReport> {
     if (this.#isStopping) throw new EngineStoppingError();
