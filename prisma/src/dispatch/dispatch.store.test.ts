@@ -60,14 +60,18 @@ test("a due trigger is claimed once, with all that its dispatcher needs, and aga
   expect(await claim(kind, "b")).toMatchObject([{ triggerId, epoch: 2 }]);
 });
 
-test("sources of a workflow, trigger or tenant that is off are disarmed, and armed again when it is on", async () => {
+test.each([
+  ["workflow", "UPDATE workflows SET is_active = false WHERE tenant_id = $1", "UPDATE workflows SET is_active = true WHERE tenant_id = $1"],
+  ["trigger", "UPDATE triggers SET is_enabled = false WHERE tenant_id = $1", "UPDATE triggers SET is_enabled = true WHERE tenant_id = $1"],
+  ["tenant", "UPDATE tenants SET status = 'SUSPENDED' WHERE id = $1", "UPDATE tenants SET status = 'ACTIVE' WHERE id = $1"],
+])("sources of a %s that is off are disarmed, and armed again when it is on", async (_what, off, on) => {
   const kind = newKind();
   const { workflow, triggerId } = await source(kind);
-  await owner.query("UPDATE workflows SET is_active = false WHERE tenant_id = $1", [workflow.tenantId]);
+  await owner.query(off, [workflow.tenantId]);
   expect(await claim(kind)).toEqual([]);
   expect(await stateOf(triggerId)).toMatchObject({ next_due_at: null, claimable_at: null, lease_owner: null });
   expect(await untilNextTrigger(system, kind)).toBeUndefined();
-  await owner.query("UPDATE workflows SET is_active = true WHERE tenant_id = $1", [workflow.tenantId]);
+  await owner.query(on, [workflow.tenantId]);
   await app.query("SELECT fluxo_dispatch_arm($1, NULL)", [workflow.tenantId]);
   expect(await claim(kind)).toMatchObject([{ triggerId }]);
 });
