@@ -6,7 +6,7 @@ import { launch, type Browser, type BrowserContext, type Page } from "puppeteer-
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-gpu"];
 
-/** For starts and navigations on a busy machine. */
+/** For starts, and for pages to load, on a busy machine. */
 const PATIENCE_MS = 180_000;
 
 /** Opens a browser without a window; installs Debian's Chromium if it has to and may. @throws Error that says what to do */
