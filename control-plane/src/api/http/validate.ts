@@ -1,3 +1,4 @@
+import { inPlainWords } from "@fluxo/core/errors/plain-words";
 import { RequestError, type FieldIssue } from "@fluxo/core/errors/request-error";
 import { jsonPointer } from "@fluxo/core/json-pointer";
 import { z } from "zod";
@@ -11,11 +12,6 @@ export function validatePart(schema: z.ZodType | undefined, value: unknown, part
   const parsed = schema.safeParse(value, { error: inPlainWords });
   if (parsed.success) return parsed.data;
   throw invalid(toFieldIssues(parsed.error.issues, part));
-}
-
-/** What a schema says that has no words of its own for it. */
-function inPlainWords({ code, input, expected }: z.core.$ZodRawIssue): string | undefined {
-  return code === "invalid_type" && input === undefined ? `is missing: expected ${expected === "record" ? "object" : String(expected)}` : undefined;
 }
 
 /** PostgreSQL has no text with the character zero, which an address can hold as `%00`; JSON bodies are looked at where they are read. */

@@ -30,6 +30,10 @@ test("what is wrong is told by pointer, never by value", () => {
   expect(JSON.stringify(parsed)).not.toContain("ftp://");
 });
 
+test("a field that is missing is called missing", () => {
+  expect(parseFields("bearer", { hosts: ["api.example.com"] })).toEqual({ ok: false, issues: [{ path: "/token", code: "invalid_type", message: "is missing: expected string" }] });
+});
+
 test.each([
   [{ hosts: ["a.test", "b.test"] }, { hosts: ["b.test"] }, false],
   [{ hosts: ["a.test"] }, { hosts: ["a.test", "b.test"] }, true],

@@ -1,4 +1,5 @@
 import { canonicalJson } from "../canonical-json.ts";
+import { inPlainWords } from "../errors/plain-words.ts";
 import type { FieldIssue } from "../errors/request-error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { jsonPointer } from "../json-pointer.ts";
@@ -13,7 +14,7 @@ export interface SplitFields {
 
 /** What a kind's schema makes of fields, defaults filled in; or what is wrong with them. `path` begins at the fields; messages never hold a value. */
 export function parseFields(kind: CredentialKind, fields: unknown): { readonly ok: true; readonly fields: JsonObject } | { readonly ok: false; readonly issues: readonly FieldIssue[] } {
-  const parsed = CREDENTIAL_KINDS[kind].safeParse(fields);
+  const parsed = CREDENTIAL_KINDS[kind].safeParse(fields, { error: inPlainWords });
   if (parsed.success) return { ok: true, fields: withoutUndefined(parsed.data) };
   const issues = parsed.error.issues.flatMap((issue): FieldIssue[] => {
     if (issue.code === "unrecognized_keys") return issue.keys.map((key) => ({ path: jsonPointer([...issue.path, key]), code: issue.code, message: "is not known here" }));
