@@ -204,6 +204,23 @@ describe("drain", () => {
     await group.drain();
   });
 
+  test("waits for a flush that runs, also when nothing waits behind it, and for each of several", async () => {
+    const { gates, group } = setUp({ maxBatch: 1, maxInFlight: 2 });
+    const results = [group.add(1), group.add(2)];
+    await nextTurn();
+    expect([gates.length, group.queued]).toEqual([2, 0]);
+    let isDrained = false;
+    const draining = group.drain().then(() => (isDrained = true));
+    for (const gate of gates) {
+      await nextTurn();
+      await nextTurn();
+      expect(isDrained).toBe(false);
+      gate.resolve(undefined);
+    }
+    await draining;
+    expect(await Promise.all(results)).toEqual(["r1", "r2"]);
+  });
+
   test("of an idle group resolves at once", async () => {
     await expect(setUp().group.drain()).resolves.toBeUndefined();
   });

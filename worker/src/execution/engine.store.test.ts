@@ -248,7 +248,7 @@ test("admission refuses with a reason and a sentence, and reserves nothing", asy
   }
 });
 
-test("an unwritable row fails its own execution, never its batch", async () => {
+test("what jsonb cannot hold is recorded with a mark in its place, and the batch goes on", async () => {
   const workflow = await seedWorkflow(owner, chain);
   const ids = await queueExecutions(app, workflow, [{ n: 1 }, { n: "nul \u0000 and \ud800 lone" }, { n: 3 }]);
   expect(await createWorker("w10").engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 3 });

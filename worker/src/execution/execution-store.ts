@@ -5,7 +5,6 @@ import { recordNodes, type JournalRow } from "@fluxo/prisma/executions/journal";
 import { settleExecutions, type SettleItem } from "@fluxo/prisma/executions/settle";
 import { loadVersionGraphs } from "@fluxo/prisma/executions/versions";
 import { isTransient } from "@fluxo/prisma/database/errors";
-import type { Graph } from "@fluxo/core/graph/graph";
 import { GroupCommit } from "@fluxo/runtime/group-commit";
 import type { Metrics } from "@fluxo/runtime/metrics";
 import type pg from "pg";
@@ -24,7 +23,8 @@ export interface ExecutionStoreOptions {
 export interface ExecutionStore {
   /** @param isRunning the caller runs executions of the tenant, and asks again when one of them ends: what finds no slot stays with it */
   claim(tenantId: string, executionIds: readonly string[], isRunning: boolean): Promise<ClaimResult>;
-  loadGraphs(tenantId: string, versionIds: readonly string[]): Promise<ReadonlyMap<string, Graph>>;
+  /** As they are stored. */
+  loadGraphs(tenantId: string, versionIds: readonly string[]): Promise<ReadonlyMap<string, unknown>>;
   /** Writes the rows of one execution. False when the execution is another's by now. */
   record(rows: readonly JournalRow[], signal: AbortSignal): Promise<boolean>;
   /** Starts the sub-workflow of a node; again the same one when it was started before. `fenced` also when the lease is lost. */

@@ -1,5 +1,5 @@
 import { compileTemplates, type CompiledParams } from "@fluxo/core/templates/render";
-import type { Graph, GraphNode } from "@fluxo/core/graph/graph";
+import { graphSchema, type Graph, type GraphNode } from "@fluxo/core/graph/graph";
 import { NodeError } from "@fluxo/core/errors/node-error";
 import type { NodeDefinition } from "@fluxo/core/node/definition";
 import { planGraph, type Plan } from "@fluxo/core/planning/plan";
@@ -70,7 +70,8 @@ function awaitedResponses(graph: Graph): ReadonlyMap<string, AwaitedResponse> {
 /** What a version turned out to be: ready to run, or the reason why this worker cannot run it. */
 export type VersionOutcome = { readonly kind: "compiled"; readonly version: CompiledVersion } | { readonly kind: "unreadable"; readonly error: unknown };
 
-type LoadGraphs = (tenantId: string, versionIds: readonly string[]) => Promise<ReadonlyMap<string, Graph>>;
+/** Graphs as they are stored. */
+type LoadGraphs = (tenantId: string, versionIds: readonly string[]) => Promise<ReadonlyMap<string, unknown>>;
 
 /** Compiled versions by id, the least recently used dropped first. Versions never change, so nothing goes stale. */
 export class VersionCache {
@@ -105,7 +106,7 @@ export class VersionCache {
     return found;
   }
 
-  #remember(key: string, graph: Graph | undefined): VersionOutcome {
+  #remember(key: string, graph: unknown): VersionOutcome {
     if (graph === undefined) return { kind: "unreadable", error: new NodeError("The version is not there.", { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE" }) };
     const outcome = compileOutcome(graph);
     this.#entries.set(key, outcome);
@@ -117,9 +118,12 @@ export class VersionCache {
   }
 }
 
-function compileOutcome(graph: Graph): VersionOutcome {
+/** A graph may have been published by a later version of Fluxo: what this one cannot read concerns its own executions alone. */
+function compileOutcome(stored: unknown): VersionOutcome {
+  const graph = graphSchema.safeParse(stored);
+  if (!graph.success) return { kind: "unreadable", error: new NodeError("This worker cannot read the graph of the version.", { errorClass: "INTERNAL", code: "EXECUTION_UNREADABLE", cause: graph.error }) };
   try {
-    return { kind: "compiled", version: compileVersion(graph) };
+    return { kind: "compiled", version: compileVersion(graph.data) };
   } catch (error) {
     return { kind: "unreadable", error };
   }
