@@ -54,9 +54,18 @@ export class LeaseKeeper {
     return entry !== undefined && entry.holder.epoch === epoch && performance.now() <= entry.safeUntilMs;
   }
 
-  /** @param claimBegunMs `performance.now()` before the claim was sent */
+  /**
+   * A process may take over from itself, when it was paused past its lease: of two holders of one execution only the later epoch's holds it, and the other one is told.
+   * @param claimBegunMs `performance.now()` before the claim was sent
+   */
   add(holder: Holder, claimBegunMs: number): void {
+    const other = this.#held.get(holder.executionId)?.holder;
+    if (other !== undefined && other.epoch > holder.epoch) {
+      this.#lose(holder);
+      return;
+    }
     this.#held.set(holder.executionId, { holder, safeUntilMs: claimBegunMs + this.#options.leaseMs });
+    if (other !== undefined) this.#lose(other);
   }
 
   remove(executionId: string, epoch: number): void {
@@ -129,7 +138,7 @@ export class LeaseKeeper {
   }
 
   #lose(holder: Holder): void {
-    this.#held.delete(holder.executionId);
+    this.remove(holder.executionId, holder.epoch);
     this.#options.metrics.leasesLost.inc();
     this.#options.logger.warn({ executionId: holder.executionId, epoch: holder.epoch }, "lease lost");
     holder.lose();

@@ -15,7 +15,7 @@ const input = { n: 2 };
 
 /** How often each thing happened that these tests are about, so that none of them passes for want of it. */
 function tally(): { readonly add: (outcome: Outcome) => void; readonly seen: Record<string, number> } {
-  const seen: Record<string, number> = { crashes: 0, loops: 0, items: 0, failedItems: 0, skippedInItems: 0, delayedItems: 0 };
+  const seen: Record<string, number> = { crashes: 0, loops: 0, items: 0, failedItems: 0, skippedInItems: 0, delayedItems: 0, backOffs: 0 };
   const count = (name: string, by: number): void => void (seen[name] = (seen[name] ?? 0) + by);
   return {
     seen,
@@ -25,9 +25,18 @@ function tally(): { readonly add: (outcome: Outcome) => void; readonly seen: Rec
       count("items", journal.filter(({ item }) => Number(item) > 0).length);
       count("failedItems", journal.filter(({ item, status, ports }) => Number(item) > 0 && status === "FAILED" && Array.isArray(ports) && ports.length === 0).length);
       count("skippedInItems", journal.filter(({ item, status }) => Number(item) > 0 && status === "SKIPPED").length);
+      count("backOffs", journal.filter(({ attempt }) => attempt === 2).length);
       count("delayedItems", journal.filter(({ item, output }) => Number(item) > 0 && JSON.stringify(output).includes("resumedAt")).length);
     },
   };
+}
+
+/** What was asked to come again came again: its second attempt is the one that is recorded, with what the provider answered then. */
+function expectSecondAttempts(graph: Graph, { journal }: Outcome): void {
+  const limited = new Set(graph.nodes.filter(({ params }) => JSON.stringify(params).includes("/limited/")).map(({ id }) => id));
+  for (const { nodeId, status, attempt, output } of journal) {
+    if (limited.has(String(nodeId)) && status !== "SKIPPED") expect({ status, attempt, output }).toMatchObject({ status: "SUCCESS", attempt: 2, output: { status: 200, body: { nodeId } } });
+  }
 }
 
 /** The settlement without what differs between any two: instants and stacks. */
@@ -43,6 +52,7 @@ test("in whatever order things happen and wherever workers die, the journal is t
       const expected = await simulate(graph, input, () => 0);
       const outcome = await simulate(graph, input, choose, crashAfter);
       expect(outcome.journal).toEqual(expected.journal);
+      expectSecondAttempts(graph, outcome);
       expect(withoutInstants(outcome)).toEqual(withoutInstants(expected));
       expect(outcome.settlement.status).toBe("SUCCESS");
       expect(outcome.mostInWork).toBeLessThanOrEqual(PARALLEL_NODES_MAX);

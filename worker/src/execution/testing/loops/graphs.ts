@@ -1,7 +1,7 @@
 import { graphSchema, type Graph } from "@fluxo/core/graph/graph";
 import fc from "fast-check";
 
-const BODY_KINDS = ["call", "bad", "if", "set", "pause", "merge"] as const;
+const BODY_KINDS = ["call", "limited", "bad", "if", "set", "pause", "merge"] as const;
 const ROOT_KINDS = [...BODY_KINDS, "each", "each"] as const;
 
 interface NodeSpec {
@@ -90,6 +90,8 @@ function buildNode(id: string, { kind, flag }: NodeSpec, { isInLoop, mayFail, me
   switch (kind) {
     case "call":
       return { node: { id, type: "http.request", params: { url: url("ok"), method: "POST", body: { by: id } } }, ports: ["main"] };
+    case "limited":
+      return { node: { id, type: "http.request", params: { url: url("limited") } }, ports: ["main"] };
     case "bad": {
       const onError = mayFail && flag % 2 === 0 ? "stop" : flag % 3 === 0 ? "continue" : "branch";
       return { node: { id, type: "http.request", params: { url: url(`bad${flag % 2}`) }, onError }, ports: onError === "branch" ? ["main", "error"] : ["main"] };

@@ -144,7 +144,7 @@ class World {
     };
   }
 
-  /** Fails where the path says so: `bad0` for even items, `bad1` for odd ones. */
+  /** Fails where the path says so: `bad0` for even items, `bad1` for odd ones. `limited` asks the first attempt to come again in half a minute. */
   #provider(): HttpPort {
     return {
       send: async ({ url }) => {
@@ -152,8 +152,9 @@ class World {
         const row = this.#rows.get(`${nodeId} ${index}`);
         if (row !== undefined && row.status !== "RUNNING" && row.status !== "WAITING") this.#defect = new Error(`${nodeId} ran again for item ${index}.`);
         await new Promise<void>((resolve) => this.#pending.push({ happen: resolve, atCrash: () => undefined }));
-        const status = kind === `bad${Number(index) % 2}` ? 404 : 200;
-        return { status, headers: { "content-type": "application/json" }, body: Buffer.from(JSON.stringify({ nodeId, index })), url };
+        const isLimited = kind === "limited" && row?.status !== "WAITING";
+        const status = isLimited ? 429 : kind === `bad${Number(index) % 2}` ? 404 : 200;
+        return { status, headers: { "content-type": "application/json", ...(isLimited ? { "retry-after": "30" } : {}) }, body: Buffer.from(JSON.stringify({ nodeId, index })), url };
       },
     };
   }
