@@ -58,7 +58,7 @@ BEGIN
       PERFORM fluxo_note_alerts(p_tenant, 'aiTokens', v_plan.starts_at, v_counted, v_plan.quota, v_plan.alert_percents);
     END IF;
   ELSE
-    SELECT u.used + u.reserved INTO v_counted FROM usage_windows u WHERE u.tenant_id = p_tenant AND u.metric = 'aiTokens' AND u.window_start = v_plan.starts_at;
+    SELECT least(2147483647, u.used::bigint + u.reserved)::int INTO v_counted FROM usage_windows u WHERE u.tenant_id = p_tenant AND u.metric = 'aiTokens' AND u.window_start = v_plan.starts_at;
   END IF;
   RETURN QUERY SELECT v_is_granted, coalesce(v_counted, 0), v_plan.quota, v_plan.ends_at;
 END $$;

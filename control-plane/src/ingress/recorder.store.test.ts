@@ -2,6 +2,7 @@ import { createConnection } from "node:net";
 import type { IntakeItem } from "@fluxo/prisma/executions/intake";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
+import { countWaiting } from "@fluxo/prisma/testing/statements";
 import { systemClock } from "@fluxo/runtime/clock";
 import { createLogger } from "@fluxo/runtime/logger";
 import { createMetrics, createRegistry } from "@fluxo/runtime/metrics";
@@ -50,9 +51,6 @@ async function holdUp(): Promise<{ release(): Promise<void> }> {
   };
 }
 
-const statementsWaiting = async (): Promise<number> =>
-  (await owner.query<{ n: number }>("SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND usename = 'fluxo_app' AND wait_event_type = 'Lock'")).rows[0]?.n ?? 0;
-
 /** Lets what callbacks have set going come to its end. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -61,7 +59,7 @@ test("nobody has an answer before the commit, and nothing is handed over before 
   const answers: unknown[] = [];
   const asked = request("d-1");
   const recorded = recorder.record(asked).then((answer) => answers.push(answer));
-  await expect.poll(statementsWaiting, { timeout: PATIENCE_MS }).toBe(1);
+  await expect.poll(() => countWaiting(owner), { timeout: PATIENCE_MS }).toBe(1);
   await turn();
   expect({ answers, handedOver, executions: await executions() }).toEqual({ answers: [], handedOver: [], executions: [] });
   await held.release();
@@ -117,10 +115,10 @@ test("while what waits for PostgreSQL has waited for too long, others are told t
   let passedMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => now() + passedMs);
   const underWay = recorder.record(request("d-0"));
-  await expect.poll(statementsWaiting, { timeout: PATIENCE_MS }).toBe(1);
+  await expect.poll(() => countWaiting(owner), { timeout: PATIENCE_MS }).toBe(1);
   // With the second statement's place taken too, the next one waits for its turn.
   const next = recorder.record(request("d-1"));
-  await expect.poll(statementsWaiting, { timeout: PATIENCE_MS }).toBe(2);
+  await expect.poll(() => countWaiting(owner), { timeout: PATIENCE_MS }).toBe(2);
   const queued = recorder.record(request("d-2"));
   passedMs = 3_000;
   await expect(recorder.record(request("d-3"))).rejects.toMatchObject({ code: "UNAVAILABLE", retryAfterSeconds: 1 });

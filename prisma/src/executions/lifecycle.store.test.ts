@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { uuidV7 } from "../ids.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
+import { listenToOutbox } from "../testing/outbox-notifications.ts";
 import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
+import { countWaiting } from "../testing/statements.ts";
 import { useTestDatabase } from "../testing/test-database.ts";
 import { cancelExecution } from "./cancel.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
@@ -171,18 +173,66 @@ test("an end wakes as many of those that wait for a slot as there are slots free
   await owner.query("UPDATE executions e SET queued_at = now() - make_interval(secs => x.n) FROM unnest($1::uuid[]) WITH ORDINALITY AS x(id, n) WHERE e.id = x.id", [waiting]);
   const byAge = waiting.toReversed();
   for (const [index, id] of [first, ...byAge.slice(0, 2)].entries()) {
-    const client = await system.connect();
-    let notifications = 0;
-    client.on("notification", () => (notifications += 1));
-    await client.query("LISTEN fluxo_outbox");
+    const notifications = await listenToOutbox(system);
     await settle(workflow, id, SUCCESS);
-    // What was told before this statement has come with its answer.
-    await client.query("SELECT 1");
-    client.release(true);
-    expect(notifications, "the relay is told").toBe(1);
+    expect(await notifications.heard(), "the relay is told").toBe(1);
     expect((await owner.query("SELECT released_at, starved_at FROM executions WHERE id = $1", [byAge[index]])).rows, "what waits for the relay is not outstanding").toEqual([{ released_at: null, starved_at: null }]);
     expect(await relay()).toEqual([{ eventId: `${byAge[index]}:1`, deliverAt: null }]);
     expect((await claim(workflow, [byAge[index] ?? ""])).claimed).toHaveLength(1);
   }
   expect((await owner.query("SELECT count(*)::int AS starved FROM executions WHERE tenant_id = $1 AND starved_at IS NOT NULL", [workflow.tenantId])).rows).toEqual([{ starved: 0 }]);
+});
+
+test("a canceled execution waits for nothing any more: neither for its time nor for a slot", async () => {
+  const { workflow, ids: [runs = "", starves = "", pauses = ""] } = await queue(3, 1);
+  await claim(workflow, [pauses]);
+  await settle(workflow, pauses, { status: "WAITING", reason: "DELAY", resumeAt: new Date(Date.now() + 3_600_000) });
+  await claim(workflow, [runs]);
+  expect((await claim(workflow, [starves])).starved).toEqual([starves]);
+  for (const id of [starves, pauses]) await cancelExecution(app, workflow.tenantId, id);
+  const { rows } = await owner.query("SELECT status, reason, resume_at, starved_at FROM executions WHERE id = ANY ($1)", [[starves, pauses]]);
+  expect(rows).toEqual(Array.from({ length: 2 }, () => ({ status: "CANCELED", reason: null, resume_at: null, starved_at: null })));
+  expect(await stateOf(runs)).toMatchObject({ slots: 1, reservations: 1, counted: { used: 1, reserved: 1 } });
+});
+
+test("a cancel while a tenant's first execution is claimed asks the worker: it takes no slot and no reservation away with it", async () => {
+  const { workflow, ids: [id = ""] } = await queue(1);
+  const claimer = await app.connect();
+  await claimer.query("BEGIN");
+  await claimer.query("SELECT outcome FROM fluxo_claim($1, $2, 'claimer', 60000, '{}', 'never')", [workflow.tenantId, [id]]);
+  const canceled = cancelExecution(app, workflow.tenantId, id);
+  await expect.poll(() => countWaiting(owner)).toBe(1);
+  await claimer.query("COMMIT");
+  claimer.release();
+  expect(await canceled).toEqual({ status: "RUNNING", isRequested: true });
+  expect(await stateOf(id)).toMatchObject({ status: "RUNNING", slots: 1, reservations: 1 });
+});
+
+test("a cancel wakes the parent that waits, also one that begins to wait meanwhile, and tells relays of it; of a child that nobody waits for it tells nobody", async () => {
+  const { workflow, ids: [parent = "", child = "", aside = "", alone = ""] } = await queue(4);
+  await claim(workflow, [parent]);
+  const link = (id: string, isAwaited: boolean, item: number) =>
+    owner.query("UPDATE executions SET parent_execution_id = $2, parent_node_id = 'call', parent_item = $3, is_awaited = $4 WHERE id = $1", [id, parent, item, isAwaited]);
+  await link(child, true, 0);
+  await link(aside, false, 1);
+  const settler = await app.connect();
+  await settler.query("BEGIN");
+  const row = { executionId: parent, epoch: 1, status: "WAITING", reason: "CHILD", resumeAt: null };
+  await settler.query("SELECT * FROM fluxo_settle($1)", [JSON.stringify([{ tenantId: workflow.tenantId, rows: [row] }])]);
+  const canceled = cancelExecution(app, workflow.tenantId, child);
+  await expect.poll(() => countWaiting(owner)).toBe(1);
+  await settler.query("COMMIT");
+  settler.release();
+  await canceled;
+  expect(await relay()).toEqual([{ eventId: `${parent}:1`, deliverAt: null }]);
+
+  await link(alone, true, 2);
+  const detached = await listenToOutbox(system);
+  await cancelExecution(app, workflow.tenantId, aside);
+  expect(await detached.heard(), "nobody waits for it").toBe(0);
+  expect(await relay()).toEqual([]);
+  const awaited = await listenToOutbox(system);
+  await cancelExecution(app, workflow.tenantId, alone);
+  expect(await awaited.heard()).toBe(1);
+  expect(await relay()).toEqual([{ eventId: `${parent}:2`, deliverAt: null }]);
 });

@@ -5,7 +5,9 @@ import { drainParked } from "../relay/drain.ts";
 import { readQuotaTotals } from "../relay/quota-totals.ts";
 import { claimOutbox, markSent } from "../relay/outbox.ts";
 import { sweep } from "../relay/sweep.ts";
+import { listenToOutbox } from "../testing/outbox-notifications.ts";
 import { addPlan, queueExecutions, seedWorkflow, type PlanLimits, type SeededWorkflow } from "../testing/seed.ts";
+import { countWaiting } from "../testing/statements.ts";
 import { useTestDatabase } from "../testing/test-database.ts";
 import { cancelExecution } from "./cancel.ts";
 import { claimExecutions, type ClaimResult } from "./claim.ts";
@@ -44,6 +46,11 @@ async function setQuota({ planId }: ParkingTenant, executionsPerMonth: number): 
 async function drain({ tenantId }: SeededWorkflow, isAsked = true): Promise<number> {
   const { rows } = await app.query<{ called: number }>("SELECT fluxo_drain($1, $2) AS called", [tenantId, isAsked]);
   return rows[0]?.called ?? -1;
+}
+
+async function discard({ tenantId }: SeededWorkflow, limit: number): Promise<number> {
+  const { rows } = await app.query<{ count: number }>("SELECT fluxo_discard_parked($1, $2) AS count", [tenantId, limit]);
+  return rows[0]?.count ?? -1;
 }
 
 /** As if so many seconds had passed for the parking lot of a tenant. */
@@ -196,11 +203,10 @@ test("canceled and discarded ones end at once and leave the lot empty", async ()
   const ids = await queue(tenant, 6);
   await claim(tenant.tenantId, ids);
   expect(await cancelExecution(app, tenant.tenantId, ids[0] ?? "")).toEqual({ status: "CANCELED", isRequested: false });
-  const discard = async (limit: number): Promise<number> => (await app.query<{ count: number }>("SELECT fluxo_discard_parked($1, $2) AS count", [tenant.tenantId, limit])).rows[0]?.count ?? -1;
-  expect(await discard(3)).toBe(3);
+  expect(await discard(tenant, 3)).toBe(3);
   const { rows } = await owner.query<{ id: string }>("SELECT id FROM executions WHERE tenant_id = $1 AND status = 'CANCELED' ORDER BY id", [tenant.tenantId]);
   expect(rows.map(({ id }) => id), "the oldest first").toEqual(ids.slice(0, 4));
-  expect([await discard(3), await discard(3)]).toEqual([2, 0]);
+  expect([await discard(tenant, 3), await discard(tenant, 3)]).toEqual([2, 0]);
   expect(await standing(tenant)).toEqual({ statuses: { CANCELED: 6 }, used: 0, reserved: 0, slots: 0 });
 });
 
@@ -211,8 +217,92 @@ test("who waits for a parked execution is woken when it is discarded", async () 
   await owner.query("UPDATE executions SET status = 'WAITING', reason = 'CHILD', lease_owner = NULL, lease_until = NULL WHERE id = $1", [parent]);
   await owner.query("UPDATE executions SET parent_execution_id = $2, parent_node_id = 'call', parent_item = -1, is_awaited = true WHERE id = $1", [child, parent]);
   await woken(tenant);
-  expect((await app.query("SELECT fluxo_discard_parked($1, 10) AS count", [tenant.tenantId])).rows).toEqual([{ count: 1 }]);
+  const notifications = await listenToOutbox(system);
+  expect(await discard(tenant, 10)).toBe(1);
+  expect(await notifications.heard(), "the relay is told").toBe(1);
   expect(await woken(tenant)).toEqual([parent]);
+});
+
+test("the order is that of being accepted, whatever was looked at first: of calls and of discards", async () => {
+  const tenant = await seed({ executionsPerMonth: 0, concurrencyMax: 1, park: { perMinute: 24 } });
+  const ids = await queue(tenant, 4);
+  const [last = "", first = "", third = "", second = ""] = ids;
+  const inOrder = [first, second, third, last];
+  await owner.query("UPDATE executions e SET queued_at = e.queued_at + make_interval(secs => x.n) FROM unnest($1::uuid[]) WITH ORDINALITY AS x(id, n) WHERE e.id = x.id", [inOrder]);
+  for (const id of inOrder.toReversed()) await claim(tenant.tenantId, [id]);
+  await woken(tenant);
+  await setQuota(tenant, 4);
+  expect(await drain(tenant)).toBe(2);
+  expect(await woken(tenant)).toEqual([first, second]);
+  await discard(tenant, 3);
+  const { rows } = await owner.query("SELECT id FROM executions WHERE tenant_id = $1 AND status = 'WAITING'", [tenant.tenantId]);
+  expect(rows).toEqual([{ id: last }]);
+});
+
+test("a discard ends what is parked, called out or not, and nothing else; nothing of it waits for anything any more", async () => {
+  const tenant = await seed({ executionsPerMonth: 3, concurrencyMax: 2, park: {} });
+  const { tenantId } = tenant;
+  const ids = await queue(tenant, 6);
+  const [runs = "", pauses = "", starves = "", called = "", parked = "", queued = ""] = ids;
+  const { claimed } = await claim(tenantId, [runs, pauses]);
+  expect(claimed).toHaveLength(2);
+  const pause = claimed.find(({ executionId }) => executionId === pauses);
+  await claim(tenantId, [starves]);
+  await settleExecutions(app, [{ tenantId, executionId: pauses, epoch: pause?.epoch ?? 0, payloadId: uuidV7.next(), settlement: { status: "WAITING", reason: "DELAY", resumeAt: new Date(Date.now() + 3_600_000) } }]);
+  expect((await claim(tenantId, [starves])).claimed).toHaveLength(1);
+  expect((await claim(tenantId, [called, parked])).parked).toEqual([called, parked]);
+  await setQuota(tenant, 4);
+  expect(await drain(tenant)).toBe(1);
+  expect((await claim(tenantId, [called])).starved).toEqual([called]);
+  expect(await discard(tenant, 10)).toBe(2);
+  const { rows } = await owner.query("SELECT id, status, reason, resume_at AS due, starved_at AS starved FROM executions WHERE tenant_id = $1 ORDER BY id", [tenantId]);
+  const ended = { status: "CANCELED", reason: null, due: null, starved: null };
+  expect(rows).toEqual([
+    { id: runs, status: "RUNNING", reason: null, due: null, starved: null },
+    { id: pauses, status: "WAITING", reason: "DELAY", due: expect.any(Date), starved: null },
+    { id: starves, status: "RUNNING", reason: null, due: null, starved: null },
+    { id: called, ...ended },
+    { id: parked, ...ended },
+    { id: queued, status: "QUEUED", reason: null, due: null, starved: null },
+  ]);
+});
+
+test("a look that finds no room takes no turn: after an upgrade the first are called out at once; relays are told of it, and of nothing else", async () => {
+  const tenant = await seed({ executionsPerMonth: 1, concurrencyMax: 10, park: {} });
+  const ids = await queue(tenant, 3);
+  await claim(tenant.tenantId, ids);
+  const before = await listenToOutbox(system);
+  const { rows } = await owner.query("SELECT clock_timestamp() AS now");
+  expect(await drain(tenant)).toBe(0);
+  expect(await before.heard()).toBe(0);
+  const next = await owner.query(
+    `SELECT s.drain_at BETWEEN least(u.window_end, $2::timestamptz + interval '5 minutes') AND least(u.window_end, clock_timestamp() + interval '5 minutes') AS "isThen"
+     FROM concurrency_slots s JOIN usage_windows u ON u.tenant_id = s.tenant_id WHERE s.tenant_id = $1`,
+    [tenant.tenantId, rows[0].now],
+  );
+  expect(next.rows, "the next look is when the window ends, or in five minutes").toEqual([{ isThen: true }]);
+  await setQuota(tenant, 3);
+  const after = await listenToOutbox(system);
+  expect(await drain(tenant)).toBe(2);
+  expect(await after.heard()).toBe(1);
+});
+
+test("what is claimed while a discard begins runs on, with its slot and its reservation", async () => {
+  const tenant = await seed({ executionsPerMonth: 0, concurrencyMax: 10, park: {} });
+  const { tenantId } = tenant;
+  const ids = await queue(tenant, 2);
+  await claim(tenantId, ids);
+  await setQuota(tenant, 1);
+  await drain(tenant);
+  const claimer = await app.connect();
+  await claimer.query("BEGIN");
+  await claimer.query("SELECT outcome FROM fluxo_claim($1, $2, 'claimer', 60000, '{}', 'never')", [tenantId, [ids[0]]]);
+  const discarded = discard(tenant, 10);
+  await expect.poll(() => countWaiting(owner)).toBe(1);
+  await claimer.query("COMMIT");
+  claimer.release();
+  expect(await discarded).toBe(1);
+  expect(await standing(tenant)).toEqual({ statuses: { RUNNING: 1, CANCELED: 1 }, used: 0, reserved: 1, slots: 1 });
 });
 
 test("two hundred admissions at once with ten left, then an upgrade by fifty with claims and looks from everywhere: never more than the quota, in order", async () => {

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
-import { claimExecutions } from "../executions/claim.ts";
+import { claimExecutions, type ClaimResult } from "../executions/claim.ts";
 import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
 import { useTestDatabase } from "../testing/test-database.ts";
-import { claimOutbox, markSent, type OutboxEntry } from "./outbox.ts";
+import { claimOutbox, markSent, type OutboxEntry, type RelayGather } from "./outbox.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 
@@ -12,11 +12,11 @@ beforeEach(async () => {
   await owner.query("DELETE FROM outbox");
 });
 
-function relayClaim(name: string, limit: number, outstandingMax = 1_000): Promise<OutboxEntry[]> {
-  return claimOutbox(system, { owner: name, limit, leaseMs: 60_000, outstandingMax });
+function relayClaim(name: string, limit: number, outstandingMax = 1_000, gather?: RelayGather): Promise<OutboxEntry[]> {
+  return claimOutbox(system, { owner: name, limit, leaseMs: 60_000, outstandingMax, ...(gather === undefined ? {} : { gather }) });
 }
 
-function start({ tenantId }: SeededWorkflow, executionIds: readonly string[]): Promise<unknown> {
+function start({ tenantId }: SeededWorkflow, executionIds: readonly string[]): Promise<ClaimResult> {
   return claimExecutions(app, { tenantId, executionIds, owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
 }
 
@@ -81,4 +81,48 @@ test("tenants share by the weight of their plans, and who spreads its work over 
     for (const workflow of [whole, weighty, first]) await start(workflow, entries.filter(({ tenantId }) => tenantId === workflow.tenantId).map(({ executionId }) => executionId));
   }
   expect([served.get(whole.tenantId), served.get(first.tenantId), served.get(weighty.tenantId)]).toEqual([100, 100, 300]);
+});
+
+test("the oldest go first, and what runs or waits for a slot is not outstanding: it holds nothing back", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH, await addPlan(owner, { executionsPerMonth: 100, concurrencyMax: 1 }));
+  const ids = await queueExecutions(app, workflow, Array.from({ length: 6 }, () => ({})));
+  const next = async (): Promise<string[]> => {
+    const entries = await relayClaim("relay", 10, 2);
+    await markSent(system, "relay", entries);
+    return entries.map(({ executionId }) => executionId).toSorted();
+  };
+  expect(await next()).toEqual(ids.slice(0, 2));
+  expect(await next(), "two are outstanding").toEqual([]);
+  const result = await start(workflow, ids.slice(0, 2));
+  expect([result.claimed.length, result.starved]).toEqual([1, [ids[1]]]);
+  expect(await next()).toEqual(ids.slice(2, 4));
+});
+
+test("the event of a timer releases nothing: what it names waits until then", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  const [id = ""] = await queueExecutions(app, workflow, [{}]);
+  await markSent(system, "relay", await relayClaim("relay", 10));
+  const releasedAt = async (): Promise<unknown> => (await owner.query("SELECT released_at FROM executions WHERE id = $1", [id])).rows;
+  const before = await releasedAt();
+  await owner.query("INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id, deliver_at) VALUES ($1, $2, 'large', $3, now() + interval '1 hour')", [workflow.tenantId, id, `${id}:1`]);
+  expect(await markSent(system, "relay", await relayClaim("relay", 10))).toBe(1);
+  expect(await releasedAt()).toEqual(before);
+});
+
+test("who gathers counts what nobody has claimed, and waits while more comes", async () => {
+  const workflow = await seedWorkflow(owner, GRAPH);
+  const gather = { backlog: 3, entries: 3, ageMs: 600_000, startMs: 100_000 };
+  const queue = (count: number): Promise<string[]> => queueExecutions(app, workflow, Array.from({ length: count }, () => ({})));
+  const age = (ids: readonly string[], seconds: number): Promise<unknown> => owner.query("UPDATE outbox SET created_at = clock_timestamp() - make_interval(secs => $2) WHERE execution_id = ANY ($1)", [ids, seconds]);
+  await queue(3);
+  await markSent(system, "relay", await relayClaim("relay", 10));
+  await queue(2);
+  expect(await relayClaim("other", 10)).toHaveLength(2);
+  const [first = ""] = await queue(1);
+  expect(await relayClaim("relay", 10, 1_000, gather), "two of three are another's").toEqual([]);
+  await age([first], 200);
+  const [second = ""] = await queue(1);
+  expect(await relayClaim("relay", 10, 1_000, gather), "one has come just now").toEqual([]);
+  await age([second], 101);
+  expect((await relayClaim("relay", 10, 1_000, gather)).map(({ executionId }) => executionId).toSorted()).toEqual([first, second]);
 });

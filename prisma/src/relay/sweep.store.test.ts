@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "vitest";
 import { claimExecutions, type ClaimResult } from "../executions/claim.ts";
 import { settleExecutions, type Settlement } from "../executions/settle.ts";
 import { uuidV7 } from "../ids.ts";
+import { listenToOutbox } from "../testing/outbox-notifications.ts";
 import { addPlan, queueExecutions, seedWorkflow, type PlanLimits, type SeededWorkflow } from "../testing/seed.ts";
 import { useTestDatabase } from "../testing/test-database.ts";
 import { claimOutbox, markSent } from "./outbox.ts";
@@ -52,22 +53,6 @@ async function pass(id: string, seconds: number): Promise<void> {
 
 async function sweepAll(): Promise<Partial<Record<SweepKind, number>>> {
   return Object.fromEntries(await sweep(system, STALE_MS, 100));
-}
-
-/** Counts what is told to relays from now on. */
-async function listen(): Promise<{ heard(): Promise<number> }> {
-  const client = await system.connect();
-  let count = 0;
-  client.on("notification", () => (count += 1));
-  await client.query("LISTEN fluxo_outbox");
-  return {
-    heard: async () => {
-      // What was told before this statement has come with its answer.
-      await client.query("SELECT 1");
-      client.release(true);
-      return count;
-    },
-  };
 }
 
 /** One execution that has stopped moving. */
@@ -188,7 +173,7 @@ test.each(CASES)("$kind, $name: woken then and not before, once, and again when 
   const id = await arrange();
   expect(await sweepAll(), "not before").toEqual({});
   await due(id);
-  const notifications = await listen();
+  const notifications = await listenToOutbox(system);
   expect(await sweepAll()).toEqual({ [kind]: 1 });
   expect(await notifications.heard(), "the relay is told").toBe(1);
   expect((await owner.query("SELECT released_at FROM executions WHERE id = $1", [id])).rows, "what waits for the relay is not outstanding").toEqual([{ released_at: null }]);
@@ -206,7 +191,53 @@ test("what has ended is left alone, however old it is", async () => {
   const [id = ""] = await start(workflow);
   await settle(workflow, id, { status: "SUCCESS", output: {} });
   await pass(id, 86_400);
-  const notifications = await listen();
+  const notifications = await listenToOutbox(system);
   expect(await sweepAll()).toEqual({});
   expect(await notifications.heard()).toBe(0);
+});
+
+test.each(CASES.filter(({ kind }) => kind !== "starved"))("$kind, $name: one whose entry waits for the relay takes no place of the limit", async ({ kind, arrange, due }) => {
+  const ordered = await arrange();
+  await due(ordered);
+  await pass(ordered, 3_600);
+  await owner.query("UPDATE executions SET released_at = NULL WHERE id = $1", [ordered]);
+  const id = await arrange();
+  await due(id);
+  await owner.query("INSERT INTO outbox (tenant_id, execution_id, concurrency_class, event_id) SELECT tenant_id, id, concurrency_class, id::text || ':9' FROM executions WHERE id = $1", [ordered]);
+  expect(await sweep(system, STALE_MS, 1)).toEqual(new Map([[kind, 1]]));
+  expect((await owner.query("SELECT execution_id AS id FROM outbox ORDER BY id")).rows).toEqual([{ id: ordered }, { id }]);
+});
+
+test("one that somebody holds is left to the next sweep, and keeps no other from being woken", async () => {
+  const workflow = await workflowOf();
+  const [held = "", free = ""] = await start(workflow, 2);
+  for (const id of [held, free]) await pass(id, STALE_MS / 1_000 + 1);
+  const holder = await owner.connect();
+  try {
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM executions WHERE id = $1 FOR UPDATE", [held]);
+    expect(await sweepAll()).toEqual({ queued: 1 });
+  } finally {
+    await holder.query("ROLLBACK");
+    holder.release();
+  }
+  expect(await release()).toEqual([`${free}:1`]);
+  expect(await sweepAll()).toEqual({ queued: 1 });
+});
+
+test("a parent that the sweep wakes has heard of its children that ended, and waits for the others still; other parents' children are theirs", async () => {
+  const workflow = await workflowOf();
+  const [parent = "", other = "", ...children] = await start(workflow, 5);
+  for (const id of [parent, other]) await settle(workflow, id, { status: "WAITING", reason: "CHILD", resumeAt: null });
+  const [ended = "", open = "", theirs = ""] = children;
+  for (const id of [ended, theirs]) await settle(workflow, id, { status: "SUCCESS", output: {} });
+  for (const [index, id] of children.entries()) {
+    await owner.query("UPDATE executions SET parent_execution_id = $2, parent_node_id = 'start', parent_item = $3, is_awaited = true WHERE id = $1", [id, id === theirs ? other : parent, index]);
+  }
+  // The other parent runs by now: it will see what ended when it suspends again.
+  await owner.query("UPDATE executions SET resume_at = now() WHERE id = $1", [other]);
+  await claim(workflow, [other]);
+  expect(await sweepAll()).toEqual({ child: 1 });
+  const { rows } = await owner.query<{ id: string }>("SELECT id FROM executions WHERE is_awaited ORDER BY id");
+  expect(rows.map(({ id }) => id)).toEqual([open, theirs].toSorted());
 });

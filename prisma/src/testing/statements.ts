@@ -45,3 +45,9 @@ export function countQueries(pool: pg.Pool): { count: number } {
   });
   return asked;
 }
+
+/** How many statements of the services wait for a lock in this database. */
+export async function countWaiting(owner: pg.Pool): Promise<number> {
+  const { rows } = await owner.query<{ count: number }>("SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE 'fluxo_%' AND wait_event_type = 'Lock'");
+  return rows[0]?.count ?? 0;
+}

@@ -6,6 +6,7 @@ import { settleExecutions } from "@fluxo/prisma/executions/settle";
 import { uuidV7 } from "@fluxo/prisma/ids";
 import { sweep } from "@fluxo/prisma/relay/sweep";
 import { addPlan, addWorkflow, PLAN, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { countWaiting } from "@fluxo/prisma/testing/statements";
 import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import type { Graph } from "@fluxo/test/support/client";
 import { chain as inLine } from "@fluxo/test/support/graphs";
@@ -149,6 +150,53 @@ describe("a parent that waits", () => {
 
 });
 
+describe("a parent that is another's by now starts nothing", () => {
+  interface Claimed extends Family {
+    readonly ask: (workflowId?: string) => Promise<unknown>;
+  }
+
+  async function claimedParent(): Promise<Claimed> {
+    const given = await family([set("last", {})]);
+    const { tenantId } = given;
+    const { claimed } = await claimExecutions(pools.app, { tenantId, executionIds: [given.id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
+    const parent = { executionId: given.id, epoch: claimed[0]?.epoch ?? 0, nodeId: "call", item: 0 };
+    const ask = (workflowId = given.child.workflowId): Promise<unknown> =>
+      startChildren(pools.app, [{ tenantId, parent, idempotencyKey: "key", workflowId, input: {}, isAwaited: true, occurredAt: new Date(), executionId: uuidV7.next(), payloadId: uuidV7.next() }]);
+    return { ...given, ask };
+  }
+
+  test("when its lease has run out", async () => {
+    const { tenantId, id, ask } = await claimedParent();
+    await pools.owner.query("UPDATE executions SET lease_until = clock_timestamp() - interval '1 millisecond' WHERE id = $1", [id]);
+    expect(await ask()).toEqual([{ outcome: "fenced" }]);
+    expect(await executions(tenantId)).toHaveLength(1);
+  });
+
+  test("when it is taken over while it asks", async () => {
+    const { tenantId, id, ask } = await claimedParent();
+    const taker = await pools.owner.connect();
+    await taker.query("BEGIN");
+    await taker.query("UPDATE executions SET lease_epoch = lease_epoch + 1 WHERE id = $1", [id]);
+    const asked = ask();
+    await expect.poll(() => countWaiting(pools.owner)).toBe(1);
+    await taker.query("COMMIT");
+    taker.release();
+    expect(await asked).toEqual([{ outcome: "fenced" }]);
+    expect(await executions(tenantId)).toHaveLength(1);
+  });
+
+  test.each([
+    ["is archived", "UPDATE workflows SET archived_at = now(), is_active = false WHERE id = $1"],
+    ["is not published any more", "UPDATE workflows SET published_version_id = NULL WHERE id = $1"],
+    ["has no trigger that is called any more", "UPDATE triggers SET is_enabled = false WHERE workflow_id = $1"],
+  ])("nor does one whose child's workflow %s", async (_why, change) => {
+    const { tenantId, child, ask } = await claimedParent();
+    await pools.owner.query(change, [child.workflowId]);
+    expect(await ask()).toEqual([{ outcome: "absent" }]);
+    expect(await executions(tenantId)).toHaveLength(1);
+  });
+});
+
 describe("a parent that waited", () => {
   test.each([
     ["failed", [{ id: "stop", type: "stop", params: { message: "Not today." } }], "FAILED", "STOPPED_BY_WORKFLOW"],
@@ -198,6 +246,24 @@ describe("a parent that waited", () => {
     await deliver(pools, engine);
     expect(await pair(given)).toMatchObject([{ status: "SUCCESS" }, { status: "SUCCESS", awaited: false }]);
   });
+});
+
+test("of parents whose children end together, the one whose row is locked alone has not heard of it", async () => {
+  const first = await family([set("last", {})]);
+  const { tenantId } = first;
+  const [second = ""] = await queueExecutions(pools.app, first.parent, [{ n: 8 }]);
+  await createEngine(pools, "one").claimAndRun(tenantId, [first.id, second]);
+  const children = (await executions(tenantId)).filter(({ parent }) => parent !== null);
+  const { claimed } = await claimExecutions(pools.app, { tenantId, executionIds: children.map(({ id }) => id), owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
+  await pools.owner.query("DELETE FROM outbox");
+  const locker = await pools.owner.connect();
+  await locker.query("BEGIN");
+  await locker.query("SELECT FROM executions WHERE id = $1 FOR UPDATE", [first.id]);
+  await settleExecutions(pools.app, claimed.map(({ executionId, epoch }) => ({ tenantId, executionId, epoch, payloadId: uuidV7.next(), settlement: { status: "SUCCESS", output: {} } as const })));
+  await locker.query("ROLLBACK");
+  locker.release();
+  expect((await pools.owner.query("SELECT execution_id AS id FROM outbox")).rows).toEqual([{ id: second }]);
+  expect((await executions(tenantId)).filter(({ awaited }) => awaited).map(({ parent }) => parent)).toEqual([first.id]);
 });
 
 test("a node that detaches goes on at once, and its child ends by itself", async () => {
@@ -286,12 +352,20 @@ describe("cancel", () => {
     const [id = ""] = await queueExecutions(pools.app, top, [{ n: 1 }]);
     await deliver(pools, createEngine(pools, "one"));
     expect((await executions(tenantId)).map(({ status }) => status)).toEqual(["WAITING", "WAITING", "WAITING", "WAITING"]);
+    await pools.owner.query(`UPDATE node_executions SET usage = '{"model": "m", "inputTokens": 5, "outputTokens": 2}' WHERE tenant_id = $1 AND node_id = 'pause'`, [tenantId]);
     expect(await cancelExecution(pools.app, tenantId, id)).toEqual({ status: "CANCELED", isRequested: false });
     const rows = await executions(tenantId);
     const detached = rows.find(({ workflow, awaited, status }) => workflow === leaf.workflowId && !awaited && status === "WAITING");
     expect(rows.map(({ status }) => status).toSorted()).toEqual(["CANCELED", "CANCELED", "CANCELED", "WAITING"]);
     expect(detached).toMatchObject({ reason: "DELAY" });
     expect(rows.every(({ awaited }) => !awaited)).toBe(true);
+    expect(rows.filter(({ status, reason }) => status === "CANCELED" && reason !== null)).toEqual([]);
+    const counted = await pools.owner.query(
+      `SELECT (SELECT count(*)::int FROM reservations WHERE tenant_id = $1) AS reserved, (SELECT used FROM usage_windows WHERE tenant_id = $1 AND metric = 'executions') AS used,
+              (SELECT sum(ai_input_tokens)::int FROM usage_events WHERE tenant_id = $1) AS tokens`,
+      [tenantId],
+    );
+    expect(counted.rows, "what ended counts, with what its open nodes used, and what goes on is reserved").toEqual([{ reserved: 1, used: 3, tokens: 5 }]);
   });
 
   test("of a parent asks a child that runs to end", async () => {
@@ -305,6 +379,23 @@ describe("cancel", () => {
     await drain(pools, createEngine(pools, "two"));
     expect(await pair(given)).toMatchObject([{ status: "CANCELED" }, { status: "CANCELED", awaited: false }]);
     await expectSettled(given.tenantId, 2);
+  });
+
+  test("of a parent ends a child that waits for a slot, and the next slot is another's", async () => {
+    const planId = await addPlan(pools.owner, { executionsPerMonth: 100, concurrencyMax: 1 });
+    const given = await family([set("last", {})], {}, planId);
+    const { tenantId } = given;
+    const engine = createEngine(pools, "one");
+    await engine.claimAndRun(tenantId, [given.id]);
+    const [, child] = await pair(given);
+    const [runs = "", waits = ""] = await queueExecutions(pools.app, given.parent, [{ n: 1 }, { n: 2 }]);
+    const claim = (id: string) => claimExecutions(pools.app, { tenantId, executionIds: [id], owner: "w", leaseMs: 60_000, nodeTiers: {}, keepStarved: "never" });
+    const { claimed } = await claim(runs);
+    for (const id of [child.id, waits]) expect((await claim(id)).starved).toEqual([id]);
+    await cancelExecution(pools.app, tenantId, given.id);
+    await pools.owner.query("DELETE FROM outbox");
+    await settleExecutions(pools.app, [{ tenantId, executionId: runs, epoch: claimed[0]?.epoch ?? 0, payloadId: uuidV7.next(), settlement: { status: "SUCCESS", output: {} } }]);
+    expect((await pools.owner.query("SELECT execution_id AS id FROM outbox")).rows).toEqual([{ id: waits }]);
   });
 
   test("a parent that fails of something else leaves its child alone", async () => {

@@ -1,7 +1,8 @@
 import { cancelExecution } from "@fluxo/prisma/executions/cancel";
 import { rerunExecution, type RerunRequest, type RerunResult } from "@fluxo/prisma/executions/rerun";
 import { uuidV7 } from "@fluxo/prisma/ids";
-import { addPlan, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
+import { listenToOutbox } from "@fluxo/prisma/testing/outbox-notifications";
+import { addPlan, addWorkflow, queueExecutions, seedWorkflow, type SeededWorkflow } from "@fluxo/prisma/testing/seed";
 import { useTestDatabase } from "@fluxo/prisma/testing/test-database";
 import { startSink, type Sink } from "@fluxo/test/support/sink";
 import fc from "fast-check";
@@ -136,6 +137,48 @@ test("a repeat with the same key is the first rerun, also of twenty at once; ano
   expect(await rerun(workflow, original, { from: "start", occurrenceKey, fingerprint: "other" })).toMatchObject({ outcome: "conflict" });
   const { rows } = await owner.query("SELECT count(*)::int AS n FROM executions WHERE rerun_of = $1", [original]);
   expect(rows[0].n).toBe(1);
+});
+
+test("a rerun is told to relays once, keeps the depth of its original, and has a time in the queue of its own", async () => {
+  const workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
+  const original = await runNew(workflow);
+  await owner.query("UPDATE executions SET depth = 3 WHERE id = $1", [original]);
+  await owner.query("UPDATE workflows SET queued_ttl_seconds = 3600 WHERE id = $1", [workflow.workflowId]);
+  await owner.query("DELETE FROM outbox");
+  const notifications = await listenToOutbox(pools.system);
+  const again = await rerun(workflow, original, { from: "start", occurrenceKey: "key" });
+  expect(again).toMatchObject({ outcome: "accepted" });
+  expect(await rerun(workflow, original, { from: "start", occurrenceKey: "key" })).toEqual({ ...again, outcome: "duplicate" });
+  expect(await notifications.heard()).toBe(1);
+  const id = "executionId" in again ? again.executionId : "";
+  expect((await owner.query("SELECT execution_id AS execution, event_id AS event, deliver_at AS at FROM outbox")).rows).toEqual([{ execution: id, event: id, at: null }]);
+  const { depth, expires_at: expiresAt, queued_at: queuedAt } = await execution(id);
+  expect(depth).toBe(3);
+  expect(Math.round((expiresAt - queuedAt) / 1_000 / 60)).toBe(60);
+});
+
+test("a key is its trigger's: another workflow's rerun under the same one is another execution", async () => {
+  const workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
+  const other = await addWorkflow(owner, workflow.tenantId, { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] });
+  const originals = [await runNew(workflow), await runNew(other)];
+  for (const id of originals) expect(await rerun(workflow, id, { from: "start", occurrenceKey: "same" })).toMatchObject({ outcome: "accepted" });
+});
+
+test("another input takes the place of the recorded one, whichever of them is stored apart; the node that fired is the version's", async () => {
+  const workflow = await seedWorkflow(owner, { nodes: [{ id: "start", type: "trigger.manual" }, set("one", { n: "{{ trigger.n }}" })], edges: [edge("start", "one")] });
+  const [small, large] = ["small", "x".repeat(50_000)];
+  for (const [recorded, given] of [[small, large], [large, small], [large, `${large}y`]] as const) {
+    const original = await runNew(workflow, { n: recorded });
+    const again = await rerunAndRun(workflow, original, { from: "start", input: { n: given } });
+    expect((await journal(again)).map(({ node_id }) => node_id)).toEqual(["start", "one"]);
+    const { rows } = await owner.query("SELECT coalesce(n.output, p.body) ->> 'n' = $2 AS same FROM node_executions n LEFT JOIN payloads p ON p.id = n.output_ref WHERE n.execution_id = $1 AND n.node_id = 'one'", [again, given]);
+    expect(rows).toEqual([{ same: true }]);
+  }
+  const original = await runNew(workflow, { n: small });
+  await owner.query("UPDATE triggers SET node_id = 'renamed' WHERE id = $1", [workflow.triggerId]);
+  const reruns = [await rerun(workflow, original, { from: "start" }), await rerun(workflow, original, { from: "start", version: "latest" })];
+  const nodes = await Promise.all(reruns.map(async (result) => (await execution("executionId" in result ? result.executionId : ""))["trigger_node_id"]));
+  expect(nodes).toEqual(["start", "renamed"]);
 });
 
 test("refuses what has not ended, and from the failed node what did not fail; knows no execution of another tenant", async () => {
