@@ -35,7 +35,7 @@ function tally(): { readonly add: (outcome: Outcome) => void; readonly seen: Rec
 function expectSecondAttempts(graph: Graph, { journal }: Outcome): void {
   const limited = new Set(graph.nodes.filter(({ params }) => JSON.stringify(params).includes("/limited/")).map(({ id }) => id));
   for (const { nodeId, status, attempt, output } of journal) {
-    if (limited.has(String(nodeId)) && status !== "SKIPPED") expect({ status, attempt, output }).toMatchObject({ status: "SUCCESS", attempt: 2, output: { status: 200, body: { nodeId } } });
+    if (limited.has(nodeId as string) && status !== "SKIPPED") expect({ status, attempt, output }).toMatchObject({ status: "SUCCESS", attempt: 2, output: { status: 200, body: { nodeId } } });
   }
 }
 
