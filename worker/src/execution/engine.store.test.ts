@@ -62,16 +62,29 @@ test("a chain runs to its end, in constant statements: claim, one per ready set,
   expect((await journal(id)).map(({ node_id, status }) => [node_id, status])).toEqual(["start", "a", "b", "c", "d"].map((nodeId) => [nodeId, "SUCCESS"]));
 });
 
-test("a batch shares its statements", async () => {
-  const workflow = await seedWorkflow(owner, chain);
+test("a batch costs one prepared statement each for admission, journal per ready set and settlement, however many executions it has; a known version costs none", async () => {
+  const workflow = await seedWorkflow(owner, chain, await addPlan(owner, { executionsPerMonth: 1_000, concurrencyMax: 50 }));
   const { engine } = createWorker("w2");
-  const ids = await queueExecutions(app, workflow, Array.from({ length: 50 }, (_, n) => ({ n })));
-  asked.count = 0;
-  expect(await engine.claimAndRun(workflow.tenantId, ids)).toMatchObject({ claimed: 50 });
-  expect(asked.count / 50).toBeLessThanOrEqual(0.5);
-  const { rows } = await owner.query("SELECT count(*)::int AS n FROM executions WHERE tenant_id = $1 AND status = 'SUCCESS'", [workflow.tenantId]);
-  expect(rows[0].n).toBe(50);
+  const perBatch = ["fluxo_claim", ...chain.nodes.map(() => "fluxo_record"), "fluxo_settle"];
+  for (const expected of [perBatch.toSpliced(1, 0, "fluxo_version_graphs"), perBatch]) {
+    const ids = await queueExecutions(app, workflow, Array.from({ length: 50 }, (_, n) => ({ n })));
+    const names = await preparedDuring(() => engine.claimAndRun(workflow.tenantId, ids));
+    expect(names).toEqual(expected);
+    const { rows } = await owner.query("SELECT count(*)::int AS n FROM executions WHERE id = ANY ($1) AND status = 'SUCCESS'", [ids]);
+    expect(rows[0].n).toBe(50);
+  }
 });
+
+/** The names under which the statements are prepared that the workers send meanwhile; undefined for one that is not. */
+async function preparedDuring(work: () => Promise<unknown>): Promise<(string | undefined)[]> {
+  const spy = vi.spyOn(app, "query");
+  try {
+    await work();
+    return spy.mock.calls.map(([statement]) => (statement as unknown as { readonly name?: string }).name);
+  } finally {
+    spy.mockRestore();
+  }
+}
 
 test("a second starter is a no-op", async () => {
   const workflow = await seedWorkflow(owner, chain);

@@ -102,6 +102,24 @@ test("a join does not run ahead of the record that a branch into it is not taken
   );
 });
 
+test("after a failure that stops the execution, what runs finishes and is recorded, and nothing more starts", async () => {
+  const url = (path: string): object => ({ url: `https://provider.example/${path}` });
+  const graph = graphSchema.parse({
+    nodes: [{ id: "start", type: "trigger.manual" }, { id: "a-fails", type: "http.request", params: url("bad0/a-fails/0") }, { id: "b-runs", type: "http.request", params: url("ok/b-runs/0") }, { id: "c-after", type: "http.request", params: url("ok/c-after/0") }],
+    edges: [{ from: "start", to: "a-fails" }, { from: "start", to: "b-runs" }, { from: "b-runs", to: "c-after" }],
+  });
+  // The trigger is recorded, the provider answers the first call, and that is recorded before the second call has its answer.
+  const order = [0, 0, 1];
+  const outcome = await simulate(graph, input, () => order.shift() ?? 0);
+  expect(outcome.settlement).toMatchObject({ status: "FAILED", error: { nodeId: "a-fails", code: "PROVIDER_REJECTED" } });
+  expect(outcome.journal.map(({ nodeId, status }) => [nodeId, status])).toEqual([["start", "SUCCESS"], ["a-fails", "FAILED"], ["b-runs", "SUCCESS"]]);
+  // The worker dies when the failure is recorded and the second call has no answer: whoever takes over ends the execution, and calls nobody.
+  const again = [0, 0, 1];
+  const taken = await simulate(graph, input, () => again.shift() ?? 0, [3]);
+  expect(taken).toMatchObject({ crashes: 1, settlement: { status: "FAILED", error: { nodeId: "a-fails" }, output: { failures: [{ nodeId: "a-fails" }] } } });
+  expect(taken.journal.map(({ nodeId, status }) => [nodeId, status])).toEqual([["start", "SUCCESS"], ["a-fails", "FAILED"]]);
+});
+
 function workflow(each: object, body: readonly object[], bodyEdges: readonly (readonly [string, string, string?])[], after: readonly object[] = []): Graph {
   const edges = [["start", "each"], ...bodyEdges, ...after.map((node) => ["each", (node as { id: string }).id] as const)] as const;
   const nodes = [{ id: "start", type: "trigger.manual" }, { id: "each", type: "for-each", ...each }, ...body, ...after];
@@ -119,6 +137,15 @@ test("stop: the first failure ends the loop, which fails with its code and names
   expect(outcome.settlement).toMatchObject({ status: "FAILED", error: { code: "PROVIDER_REJECTED", nodeId: "each", message: expect.stringMatching(/^Item 1 failed at "call": /) } });
   expect(statuses(outcome, "call")).toEqual([[0, "SUCCESS"], [1, "FAILED"]]);
   expect([statuses(outcome, "each"), statuses(outcome, "after")]).toEqual([[[0, "FAILED"]], [[0, "SKIPPED"]]]);
+});
+
+test("stop: an item in work finishes its node and starts no further one, also when the execution goes on after the loop", async () => {
+  const graph = workflow({ params: { items: [0, 1], concurrency: 2 }, onError: "continue" }, [call, { id: "next", type: "set", params: { fields: {} } }], [["each", "call", "item"], ["call", "next"]]);
+  // Trigger and loop are recorded, the second item fails and is recorded so, and only then the first one's call has its answer.
+  const order = [0, 0, 1, 1];
+  const outcome = await simulate(graph, input, () => order.shift() ?? 0);
+  expect(outcome.settlement).toMatchObject({ status: "SUCCESS", output: { results: { each: { error: { message: expect.stringMatching(/^Item 1 failed/) } } } } });
+  expect([statuses(outcome, "call"), statuses(outcome, "next")]).toEqual([[[0, "SUCCESS"], [1, "FAILED"]], [[1, "SKIPPED"]]]);
 });
 
 test("stop: of several items in work the nodes in work finish, whatever happens first, and the loop tells of the first item that failed", async () => {

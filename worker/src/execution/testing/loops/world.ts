@@ -151,6 +151,7 @@ class World {
         const [, kind = "", nodeId = "", index = ""] = new URL(url).pathname.split("/");
         const row = this.#rows.get(`${nodeId} ${index}`);
         if (row !== undefined && row.status !== "RUNNING" && row.status !== "WAITING") this.#defect = new Error(`${nodeId} ran again for item ${index}.`);
+        if (row?.status === "WAITING" && (row.resumeAt?.getTime() ?? 0) > this.#nowMs) this.#defect = new Error(`${nodeId} came again too early for item ${index}.`);
         await new Promise<void>((resolve) => this.#pending.push({ happen: resolve, atCrash: () => undefined }));
         const isLimited = kind === "limited" && row?.status !== "WAITING";
         const status = isLimited ? 429 : kind === `bad${Number(index) % 2}` ? 404 : 200;
@@ -180,6 +181,7 @@ class World {
     for (const row of rows) {
       const key = `${row.nodeId} ${row.item}`;
       const known = this.#rows.get(key);
+      if (known?.reason === "DELAY" && row.reason === "DELAY") this.#defect = new Error(`${key} waits already and is put off.`);
       if (known === undefined || known.status === "RUNNING" || known.status === "WAITING" || known.status === "SKIPPED") this.#rows.set(key, structuredClone(row));
       else this.#defect = new Error(`${key} was recorded as ${known.status} and is written again.`);
     }
