@@ -168,6 +168,20 @@ test("continue: the failed items are told with their index, the others have thei
   expect(journal.find(({ nodeId }) => nodeId === "each")?.["output"]).toMatchObject({ results: [{ status: 200 }, null, { status: 200 }] });
 });
 
+test("continue: of two branches of an item that fail, the first in plan order is told, whichever failed first; of several that end, all, by alias or id", async () => {
+  const failing = ["a", "b"].map((id) => ({ ...call, id, params: { url: `https://provider.example/bad1/${id}/{{ loop.index }}` } }));
+  const graph = workflow({ params: { items: [0, 1], concurrency: 2, onItemError: "continue" } }, [...failing, { id: "c", type: "set", params: { fields: { n: 3 } } }], ["a", "b", "c"].map((id) => ["each", id, "item"]));
+  const aliased = workflow({ params: { items: [0] } }, [{ id: "a", type: "set", alias: "left", params: { fields: { n: 1 } } }, { id: "b", type: "set", params: { fields: { n: 2 } } }], [["each", "a", "item"], ["each", "b", "item"]]);
+  await fc.assert(
+    fc.asyncProperty(chance, crashes, async (choose, crashAfter) => {
+      const { settlement } = await simulate(graph, input, choose, crashAfter);
+      expect(settlement).toMatchObject({ output: { results: { each: { failed: [{ index: 1, failure: { nodeId: "a" } }], results: [{ a: { status: 200 }, b: { status: 200 }, c: { n: 3 } }, null] } } } });
+    }),
+    { numRuns: 60 },
+  );
+  expect((await simulate(aliased, input, () => 0)).settlement).toMatchObject({ output: { results: { each: { results: [{ left: { n: 1 }, b: { n: 2 } }] } } } });
+});
+
 test("without items, and when it is not reached, the body has one skipped row per node and the loop goes on", async () => {
   const body = [call, { id: "next", type: "set", params: { fields: {} } }];
   const edges = [["each", "call", "item"], ["call", "next"]] as const;
