@@ -75,7 +75,14 @@ test("tells how it is used, and ends with 2 when it is used wrongly", async () =
   const help = await fluxo(["--help"]);
   expect([help.exit, help.out]).toEqual([0, expect.stringContaining("Exit codes")]);
   for (const group of ["tenants", "workflows", "executions", "failures", "templates"]) expect((await fluxo([group, "--help"])).exit).toBe(0);
+  expect(await fluxo(["--version"])).toMatchObject({ exit: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
   expect((await fluxo(["workflows", "dance"])).exit).toBe(2);
+  for (const url of ["fluxo.example.com", "localhost:4100", "ftp://fluxo.example.com", ""]) {
+    const told = { exit: 2, err: expect.stringContaining("not the address of an admin API") };
+    expect(await fluxo(["whoami"], { env: { FLUXO_URL: url, FLUXO_API_KEY: tenant.key } })).toMatchObject(told);
+    expect(await fluxo(["--url", url, "login", "--key-stdin"], { input: tenant.key })).toMatchObject(told);
+  }
+  expect((await fluxo(["executions", "list", "--limit", "9999999"])).err).toContain("from 1 to 999999");
   expect((await fluxo(["executions", "list", "--since", "yesterday"])).exit).toBe(2);
   expect((await fluxo(["executions", "list", "--status", "LOST"])).exit).toBe(2);
 });
@@ -92,10 +99,16 @@ test("workflows go to files and back; what somebody else changed meanwhile is no
   expect([readdirSync(folder), readFileSync(path, "utf8")]).toEqual([[name], first]);
   writeFileSync(path, first.replace("text: hello", "text: good day").replace("Größe & Co", "Renamed"));
   expect((await fluxo(["workflows", "diff", path, "--from", "draft"])).out).toBe("No difference.");
-  expect(await asJson(["workflows", "push", path])).toEqual([{ file: path, workflowId: id, revision: 2, created: false }]);
+  expect(await asJson(["workflows", "push", path])).toEqual([{ file: path, workflowId: id, revision: 2, created: false, changed: true }]);
   expect((await tenant.client.get(`/v1/workflows/${id}`)).body).toMatchObject({ name: "Renamed", draftRevision: 2 });
-  // The file knows its new revision, so that the next push is fine.
-  expect((await fluxo(["workflows", "push", path])).exit).toBe(0);
+  // The file knows its new revision, and says nothing new: neither the draft nor the file becomes another one.
+  const pushed = readFileSync(path, "utf8");
+  expect(await asJson(["workflows", "push", path])).toEqual([{ file: path, workflowId: id, revision: 2, created: false, changed: false }]);
+  expect([readFileSync(path, "utf8"), (await tenant.client.get(`/v1/workflows/${id}`)).at("draftRevision")]).toEqual([pushed, 2]);
+  // A name alone is brought without a revision.
+  writeFileSync(path, pushed.replace("Renamed", "Named anew"));
+  expect((await fluxo(["workflows", "push", path])).out).toContain("Unchanged");
+  expect((await tenant.client.get(`/v1/workflows/${id}`)).body).toMatchObject({ name: "Named anew", draftRevision: 2 });
   await tenant.client.put(`/v1/workflows/${id}/draft`, { graph: webhookGraph({ mode: "standard" }) });
   const lost = await fluxo(["workflows", "push", path]);
   expect([lost.exit, lost.err]).toEqual([6, expect.stringContaining("PRECONDITION_FAILED")]);
@@ -103,6 +116,11 @@ test("workflows go to files and back; what somebody else changed meanwhile is no
   expect((await fluxo(["workflows", "validate", path])).exit).toBe(0);
   writeFileSync(path, readFileSync(path, "utf8").replace("to: greet", "to: nobody"));
   expect(await fluxo(["workflows", "validate", path])).toMatchObject({ exit: 7, out: expect.stringContaining("EDGE_DANGLING") });
+  // What was pushed before a file that is refused is told.
+  writeFileSync(join(dir, "new.yaml"), readFileSync(path, "utf8").replace(/^(id|revision): .*\n/gm, "").replace("Named anew", "New"));
+  writeFileSync(path, "name: x");
+  const half = await fluxo(["workflows", "push", join(dir, "new.yaml"), path]);
+  expect(half).toMatchObject({ exit: 2, out: expect.stringMatching(/^Created .*new\.yaml/), err: expect.stringContaining("/graph: is missing: expected object") });
   writeFileSync(path, "name: [");
   expect((await fluxo(["workflows", "push", path])).exit).toBe(2);
 });

@@ -48,8 +48,12 @@ test("refuses bodies that are no JSON, too large, of another type, or compressed
   expectProblem(await post("{"), 400, "MALFORMED_JSON");
   expectProblem(await post("{}", { "content-type": "text/plain" }), 415, "UNSUPPORTED_MEDIA_TYPE");
   expectProblem(await post("{}", { "content-type": "application/json; charset=latin1" }), 415, "UNSUPPORTED_MEDIA_TYPE");
-  expectProblem(await post("{}", { "content-encoding": "zstd-unknown" }), 415, "UNSUPPORTED_MEDIA_TYPE");
-  expectProblem(await post(Uint8Array.of(0x22, 0xff, 0x22)), 400, "MALFORMED_JSON");
+  const packed = await post("{}", { "content-encoding": "zstd-unknown" });
+  expectProblem(packed, 415, "UNSUPPORTED_MEDIA_TYPE");
+  expect(packed.text("detail")).toContain("Content-Encoding");
+  const latin = await post(Uint8Array.of(0x22, 0xff, 0x22));
+  expectProblem(latin, 400, "MALFORMED_JSON");
+  expect(latin.text("detail")).toBe("The body is not UTF-8.");
   expectProblem(await post(JSON.stringify({ name: "x".repeat(2 * 1024 * 1024) })), 413, "BODY_TOO_LARGE");
   const bomb = Uint8Array.from(gzipSync(JSON.stringify({ name: "x".repeat(3_000_000) })));
   expectProblem(await post(bomb, { "content-encoding": "gzip" }), 413, "BODY_TOO_LARGE");
@@ -71,6 +75,18 @@ test("refuses keys, depths and characters that nothing takes, at the place where
   expect(await at('{"name":"\\ud800"}')).toEqual(["/body/name", "unsupported_character"]);
   expect(await at('{"name":"line\\nbreak"}')).toEqual(["/body/name", "invalid_format"]);
   expect(await at("[]")).toEqual(["/body", "invalid_type"]);
+});
+
+test("says what is wrong with a parameter of the query in words that fit", async () => {
+  const issue = async (query: string): Promise<unknown> => {
+    const answer = await tenant.client.get(`/v1/executions?${query}`);
+    expectProblem(answer, 400, "VALIDATION_FAILED");
+    return answer.at("issues", 0);
+  };
+  expect(await issue("limit=many")).toEqual({ path: "/query/limit", code: "invalid_type", message: "is not a number" });
+  expect(await issue("limit=1&limit=2")).toEqual({ path: "/query/limit", code: "repeated", message: "may be given once only" });
+  expect(await issue("colour=1&colour=2")).toMatchObject({ path: "/query/colour", code: "unrecognized_keys" });
+  expect((await tenant.client.get("/v1/executions?status=FAILED&status=BLOCKED")).status).toBe(200);
 });
 
 test("authenticates before it reads a body", async () => {

@@ -15,7 +15,8 @@ export interface Context {
   readonly show: (value: unknown, text: string) => void;
 }
 
-export const USER_AGENT = "fluxo-cli/0.1.0";
+export const VERSION = "0.1.0";
+export const USER_AGENT = `fluxo-cli/${VERSION}`;
 
 interface GlobalOptions {
   readonly json?: boolean;
@@ -31,10 +32,16 @@ export function contextOf(command: Command, terminal: Terminal): Context {
   // A key goes only where it belongs: to the address that it was stored with.
   const apiKey = terminal.env["FLUXO_API_KEY"] ?? (config !== undefined && config.url === baseUrl ? config.apiKey : undefined);
   if (baseUrl === undefined || apiKey === undefined) throw new UsageError("You are not logged in here. Use `fluxo login`, or set FLUXO_URL and FLUXO_API_KEY.");
+  requireAddress(baseUrl);
   const tenantId = tenant ?? terminal.env["FLUXO_TENANT"] ?? config?.tenantId;
   const client = new FluxoClient({ baseUrl, apiKey, userAgent: USER_AGENT, ...(tenantId === undefined ? {} : { tenantId }) });
   const show = (value: unknown, text: string): void => terminal.out(json ? JSON.stringify(value, null, 2) : text);
   return { terminal, isJson: json, url: baseUrl, tenantId, client, show };
+}
+
+/** @throws UsageError for what is not the address of an admin API. The value is not told: it may hold a password. */
+export function requireAddress(url: string): void {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new UsageError("--url or FLUXO_URL is not the address of an admin API: use one such as https://fluxo.example.com.");
 }
 
 /** Up to so many items of a list. */
@@ -50,7 +57,7 @@ export async function take<T>(items: AsyncIterable<T>, limit: number): Promise<T
 
 /** @throws UsageError */
 export function count(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`"${text}" is not a number from 1.`);
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`"${text}" is not a number from 1 to 999999.`);
   return Number(text);
 }
 

@@ -7,6 +7,7 @@ import { addTemplateCommands } from "./commands/templates.ts";
 import { addTenantCommands } from "./commands/tenants.ts";
 import { addUsageCommands } from "./commands/usage.ts";
 import { addWorkflowCommands } from "./commands/workflows.ts";
+import { VERSION } from "./context.ts";
 import { EXIT, exitCodeOf } from "./exit-codes.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
@@ -18,6 +19,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly, 3 refused, 4 not allowed, 5 Fluxo 
 export function createProgram(terminal: Terminal): Command {
   const program = new Command("fluxo")
     .description("Fluxo from the command line: tenants, workflows as files, executions, failures, templates.")
+    .version(VERSION, "--version", "tell the version")
     .option("--url <url>", "where the admin API is")
     .option("--tenant <id>", "the tenant that the command is about; for agency keys")
     .option("--json", "answer in JSON")

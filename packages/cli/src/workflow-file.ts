@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { inPlainWords } from "@fluxo/core/errors/plain-words";
 import { graphSchema, type Graph } from "@fluxo/core/graph/graph";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { z } from "zod";
@@ -19,7 +20,7 @@ export function readWorkflowFile(path: string): WorkflowFile {
   } catch (error) {
     throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const parsed = workflowFileSchema.safeParse(content);
+  const parsed = workflowFileSchema.safeParse(content, { error: inPlainWords });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new UsageError(`${path}: ${issue === undefined ? "is not a workflow" : `/${issue.path.join("/")}: ${issue.message}`}`);
@@ -45,6 +46,11 @@ function ordered({ nodes, edges }: Graph): Graph {
     nodes: nodes.map(({ id, type, name, alias, params, retry, timeoutMs, onError, position }) => ({ id, type, name, alias, params: sorted(params), retry, timeoutMs, onError, position })),
     edges: edges.map(({ from, port, to }) => ({ from, port, to })),
   };
+}
+
+/** Whether both are the same text in a file. */
+export function isSameGraph(left: Graph, right: Graph): boolean {
+  return workflowText({ name: "-", graph: left }, "json") === workflowText({ name: "-", graph: right }, "json");
 }
 
 function sorted<T>(value: T): T {

@@ -39,7 +39,8 @@ export function parseJson(bytes: Uint8Array): unknown {
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new RequestError("MALFORMED_JSON", { cause: error });
+    // The decoder throws a TypeError, the parser a SyntaxError whose message may quote the body.
+    throw new RequestError("MALFORMED_JSON", { ...(error instanceof TypeError ? { detail: "The body is not UTF-8." } : {}), cause: error });
   }
   const issue = findRefused(value);
   if (issue !== undefined) throw invalid([issue]);
@@ -80,7 +81,7 @@ function isStorable(text: string): boolean {
 function toRequestError(error: unknown): unknown {
   const type: unknown = typeof error === "object" && error !== null && "type" in error ? error.type : undefined;
   if (type === "entity.too.large") return new RequestError("BODY_TOO_LARGE", { detail: `The body may have ${BODY_BYTES_MAX} bytes.`, cause: error });
-  if (type === "encoding.unsupported" || type === "charset.unsupported") return new RequestError("UNSUPPORTED_MEDIA_TYPE", { cause: error });
+  if (type === "encoding.unsupported") return new RequestError("UNSUPPORTED_MEDIA_TYPE", { detail: "Content-Encoding may be gzip, deflate, br or identity.", cause: error });
   const status: unknown = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
   return status === 400 ? new RequestError("MALFORMED_JSON", { detail: "The body could not be read.", cause: error }) : error;
 }

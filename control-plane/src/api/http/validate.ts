@@ -9,6 +9,7 @@ export type Part = "body" | "query" | "params" | "headers";
 export function validatePart(schema: z.ZodType | undefined, value: unknown, part: Part): unknown {
   if (schema === undefined) return undefined;
   if (part === "params" || part === "query") refuseZero(value, part);
+  if (part === "query" && schema instanceof z.ZodObject) refuseRepeats(schema, value);
   const parsed = schema.safeParse(value, { error: inPlainWords });
   if (parsed.success) return parsed.data;
   throw invalid(toFieldIssues(parsed.error.issues, part));
@@ -18,6 +19,12 @@ export function validatePart(schema: z.ZodType | undefined, value: unknown, part
 function refuseZero(values: unknown, part: Part): void {
   const held = Object.entries(values ?? {}).filter(([, value]) => [value].flat().some((text) => typeof text === "string" && text.includes("\0")));
   if (held.length > 0) throw invalid(held.map(([name]) => ({ path: jsonPointer([part, name]), code: "invalid_format", message: "must not hold the character U+0000" })));
+}
+
+/** A parameter that came twice has no value that is more right than the other. */
+function refuseRepeats(schema: z.ZodObject, values: unknown): void {
+  const repeated = Object.entries(values ?? {}).filter(([name, value]) => Array.isArray(value) && Object.hasOwn(schema.shape, name) && !isList(schema.shape[name]));
+  if (repeated.length > 0) throw invalid(repeated.map(([name]) => ({ path: jsonPointer(["query", name]), code: "repeated", message: "may be given once only" })));
 }
 
 /** @returns the error that says which fields are at fault */

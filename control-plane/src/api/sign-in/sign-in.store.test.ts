@@ -1,4 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { ROLE_SCOPES } from "@fluxo/contracts/http/roles";
+import { signIn } from "@fluxo/prisma/access/sessions";
+import { uuidV7 } from "@fluxo/prisma/ids";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { Browser } from "../testing/browser.ts";
 import { createClient } from "../testing/client.ts";
@@ -312,6 +315,50 @@ test("a person of the operator and of agencies acts as one of them at a time", a
   await operator.client.post(`/v1/agencies/${other.id}/suspend`);
   expect((await become(memberships[2]?.memberId ?? "")).status).toBe(204);
   expect((await client.get("/v1/me")).at("code")).toBe("AGENCY_SUSPENDED");
+});
+
+test("a person is one subject of one provider: no other provider's subject and no other person's membership opens a door", async () => {
+  const [one, other] = [person(), person()];
+  const [own, foreign] = [await invite(one.email, "viewer"), await invite(other.email, "agencyAdmin")];
+  await browser.signIn(api.url, one.login);
+  await new Browser().signIn(api.url, other.login);
+  expect((await browser.client(api.url).post("/v1/me/membership", { memberId: foreign.text("id") })).at("code")).toBe("NOT_FOUND");
+  expect((await me(browser)).at("member", "role")).toBe("viewer");
+  const { rows } = await api.owner.query<{ issuer: string; subject: string }>("SELECT issuer, subject FROM members WHERE id = $1", [own.text("id")]);
+  const now = new Date();
+  const session = { email: null, name: null, now, expiresAt: new Date(now.getTime() + 60_000), ip: null, userAgent: null, requestId: "r" };
+  const come = (issuer: string) => signIn(api.pool, { ...session, issuer, subject: rows[0]?.subject ?? "", sessionId: uuidV7.next(), tokenHash: randomBytes(32) });
+  expect(await come("https://elsewhere.example")).toEqual({ kind: "stranger" });
+  expect(await come(rows[0]?.issuer ?? "")).toEqual({ kind: "opened", memberId: own.at("id"), agencyId: agency.id });
+});
+
+test("a person that was invited by two addresses is a member once", async () => {
+  const { login, email } = person();
+  const first = await invite(email, "viewer");
+  const second = await invite(`second-${email}`, "agencyAdmin");
+  await browser.signIn(api.url, login);
+  provider.people.set(login, { email: `second-${email}`, email_verified: true, name: "Two addresses" });
+  expect((await browser.signIn(api.url, login)).status).toBe(302);
+  expect((await me(browser)).body).toMatchObject({ actor: { id: first.at("id") }, member: { role: "viewer", memberships: [{ role: "viewer" }] } });
+  expect((await agency.client.get(`/v1/agency/members/${second.text("id")}`)).at("status")).toBe("INVITED");
+});
+
+test("a person signs in as what it was last, but not in a suspended agency while there is another one", async () => {
+  const operator = await api.createTestOperator();
+  const { login, email } = person();
+  const other = await api.createTestAgency("Other");
+  await invite(email, "viewer");
+  const ofOther = await other.client.post("/v1/agency/members", { email, role: "agencyAdmin" });
+  const agencyOf = async (): Promise<unknown> => {
+    const next = new Browser();
+    await next.signIn(api.url, login);
+    return (await me(next)).at("agency", "name");
+  };
+  await browser.signIn(api.url, login);
+  expect((await browser.client(api.url).post("/v1/me/membership", { memberId: ofOther.text("id") })).status).toBe(204);
+  expect(await agencyOf()).toBe("Other");
+  await operator.client.post(`/v1/agencies/${other.id}/suspend`);
+  expect(await agencyOf()).toBe("Northwind");
 });
 
 test("without a provider people cannot sign in; one that is away is named, and tried again", async () => {

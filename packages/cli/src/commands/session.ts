@@ -1,7 +1,7 @@
 import { FluxoClient } from "@fluxo/client/client";
 import type { Command } from "commander";
 import { removeConfig, writeConfig } from "../config-file.ts";
-import { contextOf, USER_AGENT } from "../context.ts";
+import { contextOf, requireAddress, USER_AGENT } from "../context.ts";
 import { UsageError } from "../exit-codes.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -14,7 +14,8 @@ export function addSessionCommands(program: Command, terminal: Terminal): void {
     .action(async (options: { keyStdin?: boolean }, command: Command) => {
       const { url, tenant } = command.optsWithGlobals<{ url?: string; tenant?: string }>();
       const baseUrl = url ?? terminal.env["FLUXO_URL"];
-      if (baseUrl === undefined || !URL.canParse(baseUrl)) throw new UsageError("Say where Fluxo's admin API is: --url https://fluxo.example.com");
+      if (baseUrl === undefined) throw new UsageError("Say where Fluxo's admin API is: --url https://fluxo.example.com");
+      requireAddress(baseUrl);
       const apiKey = await keyOf(options.keyStdin === true, terminal);
       const { body } = await new FluxoClient({ baseUrl, apiKey, userAgent: USER_AGENT }).call("getMe");
       const path = writeConfig(terminal.env, { url: baseUrl, apiKey, ...(tenant === undefined ? {} : { tenantId: tenant }) });

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { contextOf, type Context } from "../context.ts";
 import { EXIT, UsageError, Verdict } from "../exit-codes.ts";
 import { printable, type Terminal } from "../terminal.ts";
-import { fileNameOf, readWorkflowFile, writeWorkflowFile, type FileFormat } from "../workflow-file.ts";
+import { fileNameOf, isSameGraph, readWorkflowFile, writeWorkflowFile, type FileFormat } from "../workflow-file.ts";
 
 /** `workflows pull`, `push` and `validate`: drafts as files, for review and version control. */
 export function addWorkflowFileCommands(workflows: Command, terminal: Terminal): void {
@@ -30,9 +30,13 @@ export function addWorkflowFileCommands(workflows: Command, terminal: Terminal):
     .option("--force", "whatever the draft is by now")
     .action(async (files: string[], options: { force?: boolean }, command: Command) => {
       const context = contextOf(command, terminal);
-      const results = [];
-      for (const path of files) results.push(await push(context, path, options.force === true));
-      context.show(results, results.map(({ file, workflowId, revision, created }) => `${created ? "Created" : "Pushed"} ${file}: workflow ${workflowId}, revision ${revision}`).join("\n"));
+      const results: Pushed[] = [];
+      try {
+        for (const path of files) results.push(await push(context, path, options.force === true));
+      } finally {
+        // Also when a later file is refused: what is pushed by then stays so.
+        if (results.length > 0) context.show(results, results.map(toLine).join("\n"));
+      }
     });
   workflows
     .command("validate")
@@ -80,19 +84,37 @@ function fileOf(dir: string, id: string, format: FileFormat): string | undefined
   return own.find((file) => readWorkflowFile(join(dir, file)).id === id);
 }
 
-async function push({ client }: Context, path: string, isForced: boolean): Promise<{ file: string; workflowId: string; revision: number; created: boolean }> {
+/** What became of a file. */
+interface Pushed {
+  readonly file: string;
+  readonly workflowId: string;
+  readonly revision: number;
+  readonly created: boolean;
+  /** Whether the draft is another one than before. */
+  readonly changed: boolean;
+}
+
+function toLine({ file, workflowId, revision, created, changed }: Pushed): string {
+  return `${created ? "Created" : changed ? "Pushed" : "Unchanged"} ${file}: workflow ${workflowId}, revision ${revision}`;
+}
+
+async function push({ client }: Context, path: string, isForced: boolean): Promise<Pushed> {
   const file = readWorkflowFile(path);
   const { graph, name } = file;
   if (file.id === undefined) {
     const { body } = await client.call("createWorkflow", { body: { name, graph } });
     writeWorkflowFile(path, { ...file, id: body.id, revision: body.draftRevision });
-    return { file: path, workflowId: body.id, revision: body.draftRevision, created: true };
+    return { file: path, workflowId: body.id, revision: body.draftRevision, created: true, changed: true };
   }
   if (file.revision === undefined && !isForced) throw new UsageError(`${path} does not say which revision it was made from: pull it anew, or use --force.`);
+  const workflowId = file.id;
+  const draft = await client.call("getDraft", { params: { workflowId } });
+  // A file that says nothing new makes no revision, so that pushing a folder changes the files of changed drafts only.
+  const changed = draft.body.revision !== file.revision || !isSameGraph(draft.body.graph, graph);
   const condition = isForced || file.revision === undefined ? {} : { headers: { "If-Match": `"${file.revision}"` } };
-  const { body } = await client.call("replaceDraft", { params: { workflowId: file.id }, ...condition, body: { graph } });
-  const workflow = await client.call("getWorkflow", { params: { workflowId: file.id } });
-  if (workflow.body.name !== name) await client.call("updateWorkflow", { params: { workflowId: file.id }, body: { name } });
-  writeWorkflowFile(path, { ...file, revision: body.revision });
-  return { file: path, workflowId: file.id, revision: body.revision, created: false };
+  const { body } = changed ? await client.call("replaceDraft", { params: { workflowId }, ...condition, body: { graph } }) : draft;
+  const workflow = await client.call("getWorkflow", { params: { workflowId } });
+  if (workflow.body.name !== name) await client.call("updateWorkflow", { params: { workflowId }, body: { name } });
+  if (changed) writeWorkflowFile(path, { ...file, revision: body.revision });
+  return { file: path, workflowId, revision: body.revision, created: false, changed };
 }
