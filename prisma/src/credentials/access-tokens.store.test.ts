@@ -91,6 +91,18 @@ test("a refused grant breaks the credential: the provider is asked once, and aga
   expect(rows).toEqual([{ health: "BROKEN", health_message: "invalid_grant" }]);
 });
 
+test("a refusal that comes after the credential was changed does not break what it is now", async () => {
+  const gate = Promise.withResolvers<undefined>();
+  server.settings.gate = gate.promise;
+  const id = await addOAuth2({ refreshToken: "used-up-long-ago" });
+  const flight = codeOf(pod("a").get(await stored(id)));
+  await expect.poll(() => server.counts.requests).toBe(1);
+  await owner.query("UPDATE credentials SET grant_version = 2 WHERE id = $1", [id]);
+  gate.resolve(undefined);
+  expect(await flight).toBe("CREDENTIAL CREDENTIAL_REJECTED");
+  expect((await stored(id)).isBroken).toBe(false);
+});
+
 test("a provider that fails is left alone for a while, and its words are not taken over", async () => {
   server.settings.status = 500;
   const id = await addOAuth2();

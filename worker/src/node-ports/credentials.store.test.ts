@@ -175,6 +175,13 @@ test("a node opens what its version declares for it, and nothing else: no other 
   for (const change of [{ nodeId: "other" }, { executionId: rivalExecution }, { tenantId: rival.workflow.tenantId }, { tenantId: rival.workflow.tenantId, executionId: rivalExecution }, { executionId: randomUUID() }]) {
     expect(await refusalOf(openFor({ ...scope, ...change }, redactor).open(mine, kinds, "api.example.com")), JSON.stringify(change)).toBe("REFUSED CREDENTIAL_NOT_FOUND");
   }
+  // An execution of a version that declares none, of the same workflow.
+  const [older] = (await queueExecutions(app, workflow, [{}])) as [string];
+  const versionId = randomUUID();
+  const place = [workflow.tenantId, workflow.workflowId];
+  await owner.query("INSERT INTO workflow_versions SELECT (jsonb_populate_record(v, jsonb_build_object('id', $3::text, 'number', v.number + 1, 'content_hash', 'another'))).* FROM workflow_versions v WHERE tenant_id = $1 AND workflow_id = $2", [...place, versionId]);
+  await owner.query("UPDATE executions SET version_id = $2 WHERE tenant_id = $1 AND id = $3", [workflow.tenantId, versionId, older]);
+  expect(await refusalOf(openFor({ ...scope, executionId: older }, redactor).open(mine, kinds, "api.example.com"))).toBe("REFUSED CREDENTIAL_NOT_FOUND");
   expect(await refusalOf(port.open(mine, ["basic", "oauth2"], "api.example.com"))).toBe("REFUSED CREDENTIAL_KIND_WRONG");
   for (const target of ["evil.example.com", "api.example.com.evil.test", "api.example.com:8443", undefined]) expect(await refusalOf(port.open(mine, kinds, target))).toBe("REFUSED CREDENTIAL_HOST_REFUSED");
   expect(redactor.text("token-other token-rival")).toBe("token-other token-rival");

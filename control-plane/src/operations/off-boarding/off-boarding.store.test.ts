@@ -398,6 +398,20 @@ test("later ones see it, whoever they are: new rows are refused by the database 
   await workUntil(id, "READY");
 });
 
+test("a tenant that is not being off-boarded is neither archived nor erased, whatever its off-boarding says", async () => {
+  const tenant = await api.createTestTenant(agency, "Alive");
+  const id = await begin(tenant);
+  await workUntil(id, "READY");
+  await agency.client.post(`/v1/off-boardings/${id}/acknowledgement`, { archiveSha256: (await read(id)).text("archive", "sha256") });
+  await agency.client.post(`/v1/off-boardings/${id}/erasure`, { tenantName: "Alive" });
+  const [turn] = await claimTurns(api.system, "off_boarding", "here", 60_000, 10);
+  await api.owner.query("UPDATE tenants SET status = 'ACTIVE' WHERE id = $1", [tenant.id]);
+  const erase = () => api.system.query("SELECT * FROM fluxo_erase_step($1, $2, $3, 10)", [agency.id, id, turn?.epoch]);
+  await expect(erase()).rejects.toMatchObject({ code: "FX011" });
+  await api.owner.query("UPDATE tenants SET status = 'OFFBOARDING' WHERE id = $1", [tenant.id]);
+  await expect(erase()).resolves.toBeDefined();
+});
+
 test("off-boardings are the agency's own", async () => {
   const tenant = await api.createTestTenant(agency, "Own");
   const stranger = await api.createTestAgency("Contoso");
