@@ -25,6 +25,7 @@ import { createEventApi } from "./event-api.ts";
 import { createInngestMonitor } from "./inngest-monitor.ts";
 import { OutboxListener } from "./outbox-listener.ts";
 import { Relay } from "./relay.ts";
+import { createStatisticsKeeper } from "./statistics.ts";
 import { Sweeper } from "./sweeper.ts";
 import { createTotals } from "./totals.ts";
 
@@ -93,10 +94,12 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   };
   const operations = works.map((work) => new OperationWorker(work, { system: db, owner, clock: systemClock, logger, metrics, publishCancel }));
   const totals = createTotals(common);
+  const statistics = createStatisticsKeeper(common);
   const inngestMonitor = createInngestMonitor(eventApi, systemClock, logger);
   lifecycle.onStop("relay", () => relay.stop());
   lifecycle.onStop("sweeper", () => sweeper.stop());
   lifecycle.onStop("totals", () => totals.stop());
+  lifecycle.onStop("statistics", () => statistics.stop());
   lifecycle.onStop("usage", () => usageRoller.stop());
   lifecycle.onStop("operations", async () => {
     await Promise.all(operations.map((worker) => worker.stop()));
@@ -123,6 +126,7 @@ export async function composeRelay(config: RelayConfig, logger: Logger, lifecycl
   listener.start();
   usageRoller.start();
   totals.start();
+  statistics.start();
   for (const worker of operations) worker.start();
   inngestMonitor.start();
   return server.port;

@@ -1,0 +1,11 @@
+import type pg from "pg";
+
+/**
+ * Has PostgreSQL look anew at the tables that have grown a lot since it last did: see functions/statistics.sql.
+ * @param db fluxo_system
+ * @returns their names
+ */
+export async function renewStatistics(db: pg.Pool): Promise<readonly string[]> {
+  const { rows } = await db.query<{ tables: string[] }>({ name: "fluxo_renew_statistics", text: "SELECT fluxo_renew_statistics() AS tables" });
+  return rows[0]?.tables ?? [];
+}
