@@ -8,7 +8,11 @@ export interface PoolOptions {
   readonly max: number;
   /** Refused otherwise: services never run as owner or superuser. */
   readonly role: "fluxo_app" | "fluxo_system";
+  /** How long a caller waits for a connection before it is refused one; 5 s when absent. */
+  readonly connectionTimeoutMs?: number;
 }
+
+const CONNECTION_TIMEOUT_MS = 5_000;
 
 /** A pool whose idle connections may break without ending the process; the next query opens another. */
 export function createPool(options: PoolOptions): pg.Pool {
@@ -16,7 +20,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: options.connectionTimeoutMs ?? CONNECTION_TIMEOUT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     statement_timeout: 30_000,

@@ -1,4 +1,5 @@
 import { createTestDatabase, type TestDatabase } from "@fluxo/test/support/database";
+import { PATIENCE_MS } from "@fluxo/test/support/eventually";
 import pg from "pg";
 import { afterAll } from "vitest";
 import { createPool } from "../database/pool.ts";
@@ -26,8 +27,10 @@ export interface PoolSizes {
 export async function useTestDatabase({ app: appMax = 8, system: systemMax = 8 }: PoolSizes = {}): Promise<OwnDatabase> {
   const database = await createTestDatabase();
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 4 });
-  const app = createPool({ connectionString: database.appUrl, applicationName: "test", max: appMax, role: "fluxo_app" });
-  const system = createPool({ connectionString: database.systemUrl, applicationName: "test", max: systemMax, role: "fluxo_system" });
+  // Crowds of callers share few connections in tests, on machines that do other work as well.
+  const common = { applicationName: "test", connectionTimeoutMs: PATIENCE_MS };
+  const app = createPool({ ...common, connectionString: database.appUrl, max: appMax, role: "fluxo_app" });
+  const system = createPool({ ...common, connectionString: database.systemUrl, max: systemMax, role: "fluxo_system" });
   afterAll(async () => {
     await Promise.all([owner.end(), app.end(), system.end()]);
     await database.drop();
