@@ -3,7 +3,8 @@ import type { History } from "./history.ts";
 import type { SeededRandom } from "./random.ts";
 
 /** Statements of the product that write and commit by themselves, and the end of a transaction. */
-const COMMITS = /\bfluxo_(?:intake|claim|record|settle|heartbeat|relay_claim|relay_sent|sweep|cancel)\b|^\s*(?:INSERT|UPDATE|DELETE|COMMIT)\b/i;
+const COMMITS =
+  /\bfluxo_(?:intake|claim|record|settle|heartbeat|relay_\w+|sweep|cancel|drain|start_children|remember|hold_ai_tokens|settle_hold|schedule_commit|dispatch_\w+|usage_roll)\b|^\s*(?:INSERT|UPDATE|DELETE|COMMIT)\b/i;
 const HEADER_BYTES = 5;
 
 /** Cuts a stream of PostgreSQL's protocol (version 3) into messages: a type of one byte, a length that counts itself, the content. */

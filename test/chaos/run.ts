@@ -33,6 +33,8 @@ export interface ChaosOptions {
   /** Deliveries per fault; a fault that lasts longer gets some more. */
   readonly events: number;
   readonly absenceMs: number;
+  /** How long everything may take to end after the faulted part is back. */
+  readonly recoveryMsMax: number;
   /** Instead of the lane that each fault asks for. */
   readonly lane: Lane | undefined;
   readonly dir: string;
@@ -53,7 +55,7 @@ interface Stage {
   readonly targets: readonly Target[];
 }
 
-/** The goal: how long everything may take to end after the faulted part is back. */
+/** The goal of `recoveryMsMax`. */
 export const RECOVERY_MS_MAX = 15_000;
 const ARRIVALS_PER_SECOND = 12;
 /** Shares of the deliveries before, during and after the fault. */
@@ -129,7 +131,7 @@ async function runFault(fault: Fault, stage: Stage): Promise<FaultResult> {
   violations.push(...verdict.violations, ...summary(load.failures));
   await fault.judge?.(context).catch((error: unknown) => void violations.push(messageOf(error)));
   if (recoveryMs === null) violations.push(`not everything ended within ${END_WITHIN_MS} ms`);
-  else if (recoveryMs > RECOVERY_MS_MAX) violations.push(`recovery took ${recoveryMs} ms, more than ${RECOVERY_MS_MAX}`);
+  else if (recoveryMs > options.recoveryMsMax) violations.push(`recovery took ${recoveryMs} ms, more than ${options.recoveryMsMax}`);
   await fault.restore?.(context);
   const { lost, duplicated, repeatedCalls } = verdict;
   return { fault: fault.name, seed: options.seed, lane, events: load.sent, lost, duplicated, recoveryMs, repeatedCalls, elapsedMs: Math.round(performance.now() - startedAt), violations };
