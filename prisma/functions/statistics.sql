@@ -1,5 +1,5 @@
--- fluxo_renew_statistics(): has PostgreSQL look anew at each table that is four times as large as when it last did. Autovacuum comes once a minute; until then, after an installation or a restore, plans are
--- made for tables that seem empty: one index that begins with the tenant looks as good as another, and a row's key is checked by reading all rows of the tenant.
+-- fluxo_renew_statistics(): has PostgreSQL look at each table that it never looked at, once it is no longer small. Autovacuum comes once a minute; until then, after an installation or a restore, plans are
+-- made for tables that seem empty: one index that begins with the tenant looks as good as another, and a row's key is checked by reading all rows of the tenant. Once only: every look has all plans made anew.
 -- Out: the names of those tables. One that somebody else looks at is left to him.
 CREATE OR REPLACE FUNCTION fluxo_renew_statistics() RETURNS text[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
@@ -9,7 +9,7 @@ DECLARE
 BEGIN
   SELECT coalesce(array_agg(c.relname ORDER BY c.relname), '{}') INTO v_tables FROM pg_class c
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relowner = current_user::regrole
-    AND pg_relation_size(c.oid) / current_setting('block_size')::int >= 4 * greatest(c.relpages, 8);
+    AND c.reltuples < 0 AND pg_relation_size(c.oid) / current_setting('block_size')::int >= 32;
   FOREACH v_table IN ARRAY v_tables LOOP
     EXECUTE format('ANALYZE (SKIP_LOCKED) public.%I', v_table);
   END LOOP;

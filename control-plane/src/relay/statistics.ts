@@ -6,7 +6,7 @@ import type { SystemDb } from "./relay.ts";
 
 const INTERVAL_MS = 2_000;
 
-/** Keeps PostgreSQL's plans right while tables grow fast, as in the first minutes of an installation. Several relays do no harm. */
+/** Keeps PostgreSQL's plans right in the first minutes of an installation, before autovacuum comes. Several relays do no harm. */
 export function createStatisticsKeeper({ db, clock, logger }: { readonly db: SystemDb; readonly clock: Clock; readonly logger: Logger }): Rounds {
   const round = async (): Promise<number> => {
     const tables = await renewStatistics(db);

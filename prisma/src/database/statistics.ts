@@ -1,7 +1,7 @@
 import type pg from "pg";
 
 /**
- * Has PostgreSQL look anew at the tables that have grown a lot since it last did: see functions/statistics.sql.
+ * Has PostgreSQL look at the tables that it never looked at and that are no longer small: see functions/statistics.sql.
  * @param db fluxo_system
  * @returns their names
  */
