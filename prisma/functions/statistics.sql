@@ -1,7 +1,7 @@
--- fluxo_renew_statistics(): has PostgreSQL look at each table that it never looked at, once it is no longer small. Autovacuum comes once a minute; until then, after an installation or a restore, plans are
+-- fluxo_look_at_new_tables(): has PostgreSQL look at each table that it never looked at, once it is no longer small. Autovacuum comes once a minute; until then, after an installation or a restore, plans are
 -- made for tables that seem empty: one index that begins with the tenant looks as good as another, and a row's key is checked by reading all rows of the tenant. Once only: every look has all plans made anew.
 -- Out: the names of those tables. One that somebody else looks at is left to him.
-CREATE OR REPLACE FUNCTION fluxo_renew_statistics() RETURNS text[]
+CREATE OR REPLACE FUNCTION fluxo_look_at_new_tables() RETURNS text[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
 DECLARE
   v_tables text[];
@@ -15,5 +15,5 @@ BEGIN
   END LOOP;
   RETURN v_tables;
 END $$;
-REVOKE ALL ON FUNCTION fluxo_renew_statistics() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION fluxo_renew_statistics() TO fluxo_system;
+REVOKE ALL ON FUNCTION fluxo_look_at_new_tables() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fluxo_look_at_new_tables() TO fluxo_system;

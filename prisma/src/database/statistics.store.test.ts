@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { intake } from "../executions/intake.ts";
 import { addPlan, occurrenceOf, seedWorkflow, type SeededWorkflow } from "../testing/seed.ts";
 import { useTestDatabase } from "../testing/test-database.ts";
-import { renewStatistics } from "./statistics.ts";
+import { lookAtNewTables } from "./statistics.ts";
 
 const GRAPH = { nodes: [{ id: "start", type: "trigger.manual" }], edges: [] };
 const ACCEPTED = 1_000;
@@ -26,13 +26,13 @@ async function believedRows(table: string): Promise<number> {
 
 test("a new installation's tables are looked at as soon as they are no longer small, and once only", async () => {
   await accept(5);
-  expect(await renewStatistics(system)).toEqual([]);
+  expect(await lookAtNewTables(system)).toEqual([]);
   expect(await believedRows("executions")).toBe(-1);
   await accept(ACCEPTED);
-  expect(await renewStatistics(system)).toContain("executions");
+  expect(await lookAtNewTables(system)).toContain("executions");
   expect(await believedRows("executions")).toBe(ACCEPTED + 5);
   await accept(3 * ACCEPTED);
-  expect(await renewStatistics(system)).not.toContain("executions");
+  expect(await lookAtNewTables(system)).not.toContain("executions");
 });
 
 test("what refers to an execution is checked by its key from then on", async () => {
@@ -49,5 +49,5 @@ test("what refers to an execution is checked by its key from then on", async () 
 });
 
 test("only the services' own database work may ask for it", async () => {
-  await expect(renewStatistics(app)).rejects.toMatchObject({ code: "42501" });
+  await expect(lookAtNewTables(app)).rejects.toMatchObject({ code: "42501" });
 });

@@ -5,7 +5,7 @@ import type pg from "pg";
  * @param db fluxo_system
  * @returns their names
  */
-export async function renewStatistics(db: pg.Pool): Promise<readonly string[]> {
-  const { rows } = await db.query<{ tables: string[] }>({ name: "fluxo_renew_statistics", text: "SELECT fluxo_renew_statistics() AS tables" });
+export async function lookAtNewTables(db: pg.Pool): Promise<readonly string[]> {
+  const { rows } = await db.query<{ tables: string[] }>({ name: "fluxo_look_at_new_tables", text: "SELECT fluxo_look_at_new_tables() AS tables" });
   return rows[0]?.tables ?? [];
 }
